@@ -1,0 +1,52 @@
+"""Paths of a spec: relative to its folder, with `${NAME}` and `${NAME:-default}` from the environment.
+
+Only this module reads the environment for the plan, so that a plan says the same on every machine.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_GLOB = re.compile(r"[*?\[]")
+
+
+class UnsetVariableError(ValueError):
+    """A path names an environment variable that is not set and has no default."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the environment variable {name} is not set")
+        self.name = name
+
+
+def expand(text: str, environment: Mapping[str, str]) -> str:
+    """`text` with its variables filled in, once: values are not scanned again.
+
+    Raises UnsetVariableError for a variable without value and default.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.group(1), match.group(2)
+        found = environment.get(name) or default
+        if found is None:
+            raise UnsetVariableError(name)
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def resolve(text: str, spec_folder: Path, environment: Mapping[str, str]) -> Path:
+    """The real path of a spec's path. `~` is the home folder. Raises UnsetVariableError."""
+    return spec_folder / Path(expand(text, environment)).expanduser()
+
+
+def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) -> list[Path]:
+    """The files of a path or glob, sorted; one path without a glob sign is given back unread.
+
+    Raises UnsetVariableError. A glob that matches nothing gives an empty list.
+    """
+    path = resolve(text, spec_folder, environment)
+    if not _GLOB.search(expand(text, environment)) or path.exists():
+        return [path]
+    anchor = Path(path.anchor or ".")
+    return sorted(found for found in anchor.glob(str(path.relative_to(anchor))) if found.is_file())
