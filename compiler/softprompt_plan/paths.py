@@ -1,4 +1,4 @@
-"""Paths of a spec: relative to its folder, with `${NAME}` and `${NAME:-default}` from the environment.
+"""Paths of a spec: relative to its folder, with `${NAME}` or `${NAME:-default}` filled in.
 
 Only this module reads the environment for the plan, so that a plan says the same on every machine.
 """
@@ -46,7 +46,10 @@ def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) 
     Raises UnsetVariableError. A glob that matches nothing gives an empty list.
     """
     path = resolve(text, spec_folder, environment)
-    if not _GLOB.search(expand(text, environment)) or path.exists():
+    pattern = Path(expand(text, environment)).expanduser()
+    if not _GLOB.search(str(pattern)) or path.exists():
         return [path]
-    anchor = Path(path.anchor or ".")
-    return sorted(found for found in anchor.glob(str(path.relative_to(anchor))) if found.is_file())
+    # Only the spec's own text is a pattern: its folder may hold glob signs as plain text.
+    base = Path(pattern.anchor) if pattern.is_absolute() else spec_folder
+    relative = str(pattern.relative_to(pattern.anchor))
+    return sorted(found for found in base.glob(relative) if found.is_file())

@@ -1,7 +1,7 @@
 """The plan: the full description of one run, and the contract of compiler and runtime.
 
 Every class is frozen and keyword-only, and no field has a default: whoever builds a plan says every
-value. Nothing is filled in later, so the digest of a plan (`serialize.digest`) is the run's identity.
+value. Nothing is filled in later, so a plan's digest (`serialize.digest`) is the run's identity.
 
 Paths and model sources stand as the spec wrote them: relative to the spec's folder, with `${NAME}`
 or `${NAME:-default}` for environment variables. `paths.resolve` turns them into real paths on the
@@ -50,7 +50,7 @@ class DataPlan:
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
-    fields: tuple[tuple[str, str], ...]  # (template field, column path in the row), renamed ones only
+    fields: tuple[tuple[str, str], ...]  # (template field, column path), renamed ones only
     too_long: TooLongPolicy
 
 

@@ -71,7 +71,8 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict) or set(value) != set(hints):
         keys = sorted(set(value) ^ set(hints)) if isinstance(value, dict) else value
         raise PlanFormatError(f"{where}: missing or unknown fields: {keys}")
-    return kind(**{name: _build(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+    items = hints.items()
+    return kind(**{name: _build(hint, value[name], f"{where}.{name}") for name, hint in items})
 
 
 def _build_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
