@@ -1,0 +1,18 @@
+"""The one exception for what is the machine's or the user's doing, as opposed to a bug of ours."""
+
+from typing import final
+
+
+@final
+class RunFailure(Exception):  # noqa: N818 - what failed is the run; the program did its work
+    """A run cannot go on, and its user can cure it.
+
+    message: one present-tense sentence that states the fault, without a final full stop.
+    help: what to do about it; None where nothing better than the message can be said.
+    `run_script` prints both without a traceback and exits with 1.
+    """
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
