@@ -1,0 +1,1 @@
+"""SP02xx: several fields disagree."""

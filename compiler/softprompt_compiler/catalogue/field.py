@@ -1,0 +1,1 @@
+"""SP01xx: one field is wrong by itself."""

@@ -1,0 +1,1 @@
+"""SP03xx: the spec and the world (model, data) disagree."""
