@@ -1,0 +1,105 @@
+"""The run: one plan, its folder on this machine, and a known state of every random generator."""
+
+import logging
+import os
+import random
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+
+from softprompt_plan.plan import Plan
+from softprompt_plan.serialize import to_json
+from softprompt_runtime.atomic_write import write_atomically
+from softprompt_runtime.failure import RunFailure
+
+RUNS_VARIABLE = "SOFTPROMPT_RUNS"
+_LOGGER = "softprompt"
+
+# The folder of the run opened last; only the report of a crash asks for it (script.py).
+opened_folder: ContextVar[Path | None] = ContextVar("opened_folder", default=None)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One plan on this machine.
+
+    spec_folder: what the plan's paths are relative to. folder: where the run leaves its files.
+    """
+
+    plan: Plan
+    spec_folder: Path
+    folder: Path
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Everything an exact resume needs; no base weights."""
+        return self.folder / "checkpoints"
+
+    @property
+    def soft_prompt_folder(self) -> Path:
+        """The trained soft prompt."""
+        return self.folder / "soft_prompt"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Logs and training curves."""
+        return self.folder / "logs"
+
+
+def open_run(plan: Plan, *, spec_folder: Path) -> Run:
+    """Make the run's folder with its plan.json and log, and seed every random generator.
+
+    The folder is `$SOFTPROMPT_RUNS/NAME`, or `runs/NAME` in the working folder. Files of an
+    earlier run of this name stay: `training.resume` says what becomes of its checkpoints.
+    Raises RunFailure if the folder cannot be written.
+    """
+    folder = runs_folder() / _folder_name(plan.name)
+    run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder)
+    try:
+        write_atomically(folder / "plan.json", to_json(plan).encode())
+        _log_to(run.logs_folder / "run.log")
+    except OSError as error:
+        help = f"Set {RUNS_VARIABLE} to a folder that can be written."
+        raise RunFailure(f"The run folder {folder} cannot be written: {error}", help) from None
+    opened_folder.set(folder)
+    seed_everything(plan.training.seed)
+    logging.getLogger(_LOGGER).info("opened run %s in %s", plan.name, folder)
+    return run
+
+
+def runs_folder() -> Path:
+    """Where runs lie: `$SOFTPROMPT_RUNS`, else `runs` in the working folder. Always absolute."""
+    return Path(os.environ.get(RUNS_VARIABLE) or "runs").expanduser().resolve()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch (every device), numpy's global generator and `random`."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # libraries we call may draw from the global one
+    random.seed(seed)
+
+
+def _folder_name(name: str) -> str:
+    """`name`, if it names one folder below the runs folder: a plan.json may come from anywhere."""
+    if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
+        raise RunFailure(f"The run's name {name!r} is not the name of a folder")
+    return name
+
+
+def _log_to(path: Path) -> None:
+    """Send this program's log records to `path`, and to no earlier run's log any more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger(_LOGGER)
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # the terminal belongs to the progress bar

@@ -1,0 +1,78 @@
+"""How an emitted script ends: with a result, or with a message a user can act on."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from softprompt_runtime.atomic_write import write_atomically
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.run import opened_folder, runs_folder
+from softprompt_runtime.stopping import RunStopped
+
+_BUG = """\
+This is a bug in softprompt, not in your spec or data: {summary}
+  = help: the full report is in {log}; please send it with the spec.
+"""
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Run `main` and end the process unless it returns.
+
+    RunFailure prints its message and help and exits with 1. Ctrl-C exits with 130, a run stopped
+    by another signal after saving with 128 + its number. Anything else is our bug: its traceback
+    goes to error.log in the run's folder, a short text to stderr, and the exit code is 2.
+    """
+    code = _exit_code(main)
+    if code:
+        _flush()
+        sys.exit(code)
+
+
+def _exit_code(main: Callable[[], None]) -> int:
+    try:
+        main()
+    except RunFailure as failure:
+        _say(f"error: {failure.message}")
+        if failure.help is not None:
+            _say(f"  = help: {failure.help}")
+        return 1
+    except RunStopped as stop:
+        _say(f"stopped: {stop.message}")
+        return stop.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Who read our output has gone (`| head`). Python would complain again while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        _report_bug(error)
+        return 2
+    return 0
+
+
+def _report_bug(error: Exception) -> None:
+    report = "".join(traceback.format_exception(error))
+    log = (opened_folder.get() or runs_folder()) / "error.log"
+    summary = f"{type(error).__name__}: {error}"
+    try:
+        write_atomically(log, report.encode("utf-8", "backslashreplace"))
+    except OSError:
+        _say(report)
+        log = Path("the lines above")
+    _say(_BUG.format(summary=summary, log=log).rstrip("\n"))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue

@@ -1,0 +1,55 @@
+"""Ending a run on a signal: the signal is only noted, and acted on at the next step boundary.
+
+Saving inside a handler can meet a half-written state, and a second rank would not know of it.
+"""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self, final
+
+
+@final
+class RunStopped(Exception):  # noqa: N818 - nothing failed: the run did as it was told
+    """A signal ended the run after its state was saved; the same command goes on from there."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.message = message
+
+    @property
+    def exit_code(self) -> int:
+        """The shell's code for an end by this signal: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.signal_number
+
+
+@final
+class StopSignals:
+    """Notes SIGINT, SIGTERM and SIGUSR1 while the `with` block runs, and restores what was before.
+
+    A second SIGINT is not noted but raises KeyboardInterrupt at once: for who cannot wait a step.
+    Outside the main thread Python allows no handlers; nothing is noted there.
+    """
+
+    _NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # USR1: what SLURM sends ahead of the time limit
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in self._NAMES:
+                if number := getattr(signal, name, None):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT and self.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number
