@@ -80,8 +80,8 @@ def tiny_plan(
     changes = dict(sections or {})
     changes["training"] = {**changes.get("training", {}), **training}
 
-    def section(kind: Any, key: str, **values: Any) -> Any:
-        return kind(**{**values, **changes.get(key, {})})
+    def section(cls: Any, key: str, /, **values: Any) -> Any:
+        return cls(**{**values, **changes.get(key, {})})
 
     return Plan(
         format=PLAN_FORMAT,
