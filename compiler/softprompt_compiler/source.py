@@ -44,14 +44,18 @@ class SourceFile:
         """The 1-based column of a character offset, in characters."""
         return offset - self._line_starts[bisect_right(self._line_starts, offset) - 1] + 1
 
+    def line_at(self, offset: int) -> "Span":
+        """The whole line that holds a character offset, without its line break."""
+        start = self._line_starts[bisect_right(self._line_starts, offset) - 1]
+        match = _LINE_BREAK.search(self.text, start)
+        return Span(self, start, match.start() if match else len(self.text))
+
     def line(self, number: int) -> str:
         """The text of a 1-based line, without its line break; "" outside the text."""
         index = number - self.first_line
         if not 0 <= index < len(self._line_starts):
             return ""
-        start = self._line_starts[index]
-        match = _LINE_BREAK.search(self.text, start)
-        return self.text[start : match.start() if match else len(self.text)]
+        return self.line_at(self._line_starts[index]).text
 
     def span(self, start: int, end: int | None = None) -> "Span":
         """The span from `start` to `end` (none: width 0), both held inside the text."""

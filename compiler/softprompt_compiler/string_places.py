@@ -11,8 +11,9 @@ from typing import TypeAlias
 # A character of the string, and the start and end (exclusive) of what wrote it.
 _Placed: TypeAlias = tuple[str, int, int]
 
-_FOLD = re.compile(r"[ \t]*(?:(?:\r\n|\n|\r)[ \t]*)+")
+_SPACE = re.compile(r"[ \t\r\n]+")
 _BREAK = re.compile(r"\r\n|\n|\r")
+_MAX_INDENT = 64  # tried where a block scalar's header holds a number
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _ESCAPES = {
     "0": "\0", "a": "\a", "b": "\b", "t": "\t", "\t": "\t", "n": "\n", "v": "\v", "f": "\f",
@@ -54,11 +55,10 @@ def _candidates(raw: str, style: str) -> Iterator[list[_Placed]]:
 def _flow(raw: str, at: int, end: int, quote: str) -> Iterator[_Placed]:
     """A plain or quoted scalar, whose lines are folded into one."""
     while at < end:
-        fold = _FOLD.match(raw, at, end)
-        if fold:
-            num_breaks = len(_BREAK.findall(fold.group()))
-            stop = fold.end()
-            yield from ((character, at, stop) for character in "\n" * (num_breaks - 1) or " ")
+        space = _SPACE.match(raw, at, end)
+        if space:
+            stop = space.end()
+            yield from _folded(raw, at, stop, " ")
         elif quote == "'" and raw[at] == "'":
             stop = at + 2
             yield "'", at, stop
@@ -70,28 +70,37 @@ def _flow(raw: str, at: int, end: int, quote: str) -> Iterator[_Placed]:
         at = stop
 
 
+def _folded(raw: str, at: int, stop: int, joint: str) -> Iterator[_Placed]:
+    """White space between words: one line break becomes `joint`; of several, all but one stay."""
+    num_breaks = len(_BREAK.findall(raw, at, stop))
+    if num_breaks == 0:
+        yield from ((raw[place], place, place + 1) for place in range(at, stop))
+    else:
+        yield from ((character, at, stop) for character in "\n" * (num_breaks - 1) or joint)
+
+
 def _escape(raw: str, at: int, end: int) -> Iterator[_Placed]:
     letter = raw[at + 1 : at + 2]
     if letter in _HEX_DIGITS:
         stop = at + 2 + _HEX_DIGITS[letter]
         yield chr(int(raw[at + 2 : stop], 16)), at, stop
         return stop
-    fold = _FOLD.match(raw, at + 1, end) if letter in "\r\n" else None
-    if fold:  # an escaped line break joins the lines without a space
-        num_breaks = len(_BREAK.findall(fold.group()))
-        yield from (("\n", at, fold.end()) for _ in range(num_breaks - 1))
-        return fold.end()
+    space = _SPACE.match(raw, at + 1, end) if letter in ("\r", "\n") else None
+    if space:  # an escaped line break joins the lines without a space
+        yield from _folded(raw, at + 1, space.end(), "")
+        return space.end()
     yield _ESCAPES.get(letter, letter), at, at + 2
     return at + 2
 
 
 def _indents(raw: str) -> Iterator[int]:
-    """Possible indentations of a block scalar's text, the likely one first."""
+    """Possible indentations of a block scalar's text."""
     lines = _BREAK.split(raw)[1:]
     indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip(" ")]
     if indents:
         yield indents[0]
-        yield from range(indents[0] - 1, -1, -1)  # a header such as |2 leaves spaces in the text
+    if re.match(r".[-+]?[1-9]", raw):  # the header says how far, counted from the parent
+        yield from range(_MAX_INDENT)
 
 
 def _lines(raw: str, indent: int) -> Iterator[tuple[int, int, int]]:

@@ -1,0 +1,55 @@
+"""Plain scalars by YAML 1.2's core schema, and text back to a scalar.
+
+PyYAML's own rules are those of YAML 1.1, where `1e-3` is text, `no` is false and `010` is 8.
+Here, as the YAML 1.2.2 specification has it in section 10.3.2, `1e-3` is a number, `no` is text,
+and `010` is 10.
+"""
+
+import re
+
+from softprompt_compiler.tree import Scalar
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_TRUE = {"true", "True", "TRUE"}
+_FALSE = {"false", "False", "FALSE"}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_MAX_DIGITS = 400  # more than any number of a spec has; Python itself stops at 4300
+
+_UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
+
+
+class NumberTooLongError(ValueError):
+    """A number of so many digits that it can only be a mistake."""
+
+
+def resolve_plain(text: str) -> Scalar:
+    """The value of a scalar without quotes. Raises NumberTooLongError."""
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    is_int, is_float = _INT.fullmatch(text), _FLOAT.fullmatch(text)
+    if (is_int or is_float) and len(text) > _MAX_DIGITS:
+        raise NumberTooLongError
+    if is_int:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if is_float:
+        return float(text)
+    if _SPECIAL_FLOAT.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    return text
+
+
+def quoted(text: str) -> str:
+    """`text` as a quoted YAML scalar on one line: in single quotes where that is enough."""
+    if _UNQUOTABLE.search(text) or "'" in text:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return '"' + _UNQUOTABLE.sub(_escape, escaped) + '"'
+    return f"'{text}'"
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,138 @@
+"""`--set training.max_epochs=1`: one more source, merged into the spec's tree."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from softprompt_compiler.catalogue import text as rules
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.parse import parse_node
+from softprompt_compiler.scalars import quoted
+from softprompt_compiler.source import SourceFile, SourceKind, Span
+from softprompt_compiler.tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    ScalarStyle,
+    SequenceNode,
+    Tree,
+)
+
+_FORM = re.compile(r"([^=\s]+)=(.*)", re.DOTALL)
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One --set: the keys of its path, and the value with its place in the setting's own text."""
+
+    keys: tuple[ScalarNode, ...]
+    value: Node
+
+
+def parse_setting(text: str, index: int) -> tuple[Setting | None, list[Diagnostic]]:
+    """The setting of `KEY.KEY=VALUE`; VALUE is YAML, and nothing at all is null.
+
+    index: the 1-based number of this --set; its spans render as `--set:INDEX`. Never raises.
+    """
+    source = SourceFile(name="--set", text=text, kind=SourceKind.SETTING, first_line=index)
+    match = _FORM.fullmatch(text)
+    if not match or "" in match.group(1).split("."):
+        hint = "write --set training.max_epochs=1"
+        return None, [rules.SETTING_FORM.at(source.span(0, len(text)), help=hint)]
+    value, found = parse_node(source, start=match.start(2))
+    if isinstance(value, MappingNode) and not value.span.text.startswith("{"):
+        found.append(_unquoted_colon(value, match.group(1)))
+    if found:
+        return None, found
+    keys = tuple(_keys(source, match.group(1)))
+    empty = source.span(len(text))
+    return Setting(keys=keys, value=value or _scalar(None, "", empty)), []
+
+
+def merge(tree: Tree, settings: Iterable[Setting]) -> tuple[Tree, list[Diagnostic]]:
+    """The tree with each setting's value in its place; of two for one place the last one counts.
+
+    Sections that are not there are made. Never raises.
+    """
+    found: list[Diagnostic] = []
+    root = tree.root
+    for setting in settings:
+        node, faults = _put(root, setting, 0)
+        found += faults
+        if isinstance(node, MappingNode):
+            root = node
+    return replace(tree, root=root), found
+
+
+def _put(node: Node | None, setting: Setting, depth: int) -> tuple[Node | None, list[Diagnostic]]:
+    """`node`, found or to be made at the first `depth` keys, with the setting's value inside."""
+    if depth == len(setting.keys):
+        return replace(setting.value, key_span=setting.keys[-1].span), []
+    key = setting.keys[depth]
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
+        span = setting.keys[max(depth - 1, 0)].span
+        node = MappingNode(entries=(), span=span, key_span=span)
+    if isinstance(node, MappingNode):
+        return _put_in_mapping(node, setting, depth)
+    if isinstance(node, SequenceNode) and _INDEX.fullmatch(key.text):
+        return _put_in_sequence(node, setting, depth)
+    return node, [_inside_value(node, setting, depth)]
+
+
+def _put_in_mapping(
+    node: MappingNode, setting: Setting, depth: int
+) -> tuple[Node, list[Diagnostic]]:
+    key = setting.keys[depth]
+    value, found = _put(node.get(key.text), setting, depth + 1)
+    if value is None:
+        return node, found
+    entries = {name.text: (name, old) for name, old in node.entries}
+    entries[key.text] = (entries.get(key.text, (key, None))[0], value)
+    return replace(node, entries=tuple(entries.values())), found
+
+
+def _put_in_sequence(
+    node: SequenceNode, setting: Setting, depth: int
+) -> tuple[Node, list[Diagnostic]]:
+    index = int(setting.keys[depth].text)
+    if index >= len(node.items):
+        return node, [_inside_value(node, setting, depth)]
+    value, found = _put(node.items[index], setting, depth + 1)
+    items = tuple(value if at == index and value else old for at, old in enumerate(node.items))
+    return replace(node, items=items), found
+
+
+def _inside_value(node: Node, setting: Setting, depth: int) -> Diagnostic:
+    key = setting.keys[depth]
+    if isinstance(node, SequenceNode):
+        kind = f"a list of {len(node.items)}"
+        hint = ["items are numbered from 0"]
+    else:
+        kind, hint = "a single value", []
+    path = ".".join(name.text for name in setting.keys[:depth])
+    return rules.SETTING_INSIDE_VALUE.at(key.span, path=path, found=kind, step=key.text, help=hint)
+
+
+def _unquoted_colon(value: MappingNode, path: str) -> Diagnostic:
+    """`template=Text: {text}` reads as a mapping, and nobody means one without braces."""
+    colon = value.entries[0][0].span.end
+    source = value.span.source
+    text = quoted(source.text[value.span.start :].strip())
+    return rules.UNQUOTED_COLON.at(
+        source.span(colon, colon + 1),
+        label="YAML reads this as the end of a key",
+        key=path,
+        help=f"put quotes around it: {text}",
+    )
+
+
+def _keys(source: SourceFile, path: str) -> Iterable[ScalarNode]:
+    start = 0
+    for step in path.split("."):
+        yield _scalar(step, step, source.span(start, start + len(step)))
+        start += len(step) + 1
+
+
+def _scalar(value: str | None, text: str, span: Span) -> ScalarNode:
+    return ScalarNode(value=value, text=text, style=ScalarStyle.PLAIN, span=span, key_span=span)

@@ -1,0 +1,129 @@
+"""Faults of values: quotes, brackets, escapes, and signs that YAML keeps for itself."""
+
+import yaml
+
+from softprompt_compiler.catalogue import text as rules
+from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
+from softprompt_compiler.scalars import quoted
+from softprompt_compiler.syntax.failure import KEY, Failure, quote_rest
+
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def text_after_value(failure: Failure) -> Diagnostic:
+    """More text behind a closing quote or bracket, on its line."""
+    last = failure.last
+    if isinstance(last, yaml.ScalarEvent) and last.start_mark.line < last.end_mark.line:
+        return _quote_closed_too_late(failure, last)
+    text = failure.source.text
+    end = failure.line.start + len(failure.line.text.rstrip())
+    key = KEY.match(failure.line.text)
+    value_start = failure.line.start + key.end() if key else failure.line.start
+    value = text[value_start:end].strip()
+    start = text.index(value, value_start)
+    hint, fixed = _requote(value)
+    return rules.TEXT_AFTER_VALUE.at(
+        failure.span(failure.at, max(end, failure.at)),
+        closing=failure.before.rstrip()[-1:],
+        help=hint,
+        fix=Fix.guess(failure.span(start, end), fixed) if key else None,
+    )
+
+
+def _requote(value: str) -> tuple[str, str]:
+    quote = value[:1]
+    if quote not in ("'", '"') or not value.endswith(quote) or len(value) < 3:
+        return f"if all of it is text, put quotes around it: {quoted(value)}", quoted(value)
+    inner = value[1:-1]
+    if quote == "'":
+        fixed = "'" + inner.replace("'", "''") + "'"
+        return f"inside these quotes `''` stands for `'`: write {fixed}", fixed
+    return f'inside these quotes `\\"` stands for `"`: write {quoted(inner)}', quoted(inner)
+
+
+def _quote_closed_too_late(failure: Failure, last: yaml.ScalarEvent) -> Diagnostic:
+    start, end = last.start_mark.index, last.end_mark.index
+    quote = failure.source.text[start]
+    return rules.UNCLOSED_QUOTE.at(
+        failure.span(start, start + 1),
+        label="opened here",
+        labels=[Label(span=failure.span(end - 1, end), text=f"the next `{quote}` is only here")],
+        quote=quote,
+        help=f"put a `{quote}` at the end of the text",
+    )
+
+
+def open_quote(failure: Failure) -> Diagnostic:
+    """A quoted text that goes on to the end of the file."""
+    quote = failure.source.text[failure.opened]
+    return rules.UNCLOSED_QUOTE.at(
+        failure.span(failure.opened, failure.opened + 1),
+        label="opened here",
+        quote=quote,
+        help=f"put a `{quote}` at the end of the text",
+    )
+
+
+def flow_end(failure: Failure) -> Diagnostic:
+    """A `[` or `{` that another thing follows than `,` or its closing sign."""
+    bracket = failure.source.text[failure.opened]
+    closing = _CLOSING[bracket]
+    is_key = "':'" in failure.problem
+    is_closing = failure.character in ("]", "}")
+    same_line = failure.line.start <= failure.opened
+    if failure.character and not is_closing and (same_line or not is_key):
+        hint = ["put quotes around a text that holds a colon"] if is_key else []
+        return rules.MISSING_COMMA.at(failure.place, closing=closing, help=hint)
+    text = f"this closes no `{bracket}`" if is_closing else "and is still open here"
+    return rules.UNCLOSED_BRACKET.at(
+        failure.span(failure.opened, failure.opened + 1),
+        label="opened here",
+        labels=[Label(span=failure.place, text=text)],
+        bracket=bracket,
+        help=f"put a `{closing}` at its end",
+    )
+
+
+def escape(failure: Failure) -> Diagnostic:
+    """A backslash that YAML does not know in a double-quoted text."""
+    start = failure.source.text.rfind("\\", 0, failure.at + 1)
+    span = failure.span(start, failure.at + 1)
+    hint = "write `\\\\` for a backslash, or put the text in 'single quotes'"
+    fix = Fix.guess(failure.span(start), "\\")
+    return rules.UNKNOWN_ESCAPE.at(span, escape=span.text, help=hint, fix=fix)
+
+
+def bad_start(failure: Failure) -> Diagnostic:
+    """A character that cannot start anything: a tab, or one that YAML keeps for itself."""
+    if failure.character != "\t":
+        return _reserved_at(failure, failure.at)
+    rest = failure.source.text[failure.at : failure.line.end]
+    width = len(rest) - len(rest.lstrip("\t"))
+    span = failure.span(failure.at, failure.at + width)
+    hint = "use spaces; two for each level are common"
+    return rules.TAB.at(span, help=hint, fix=Fix.guess(span, "  " * width))
+
+
+def reserved(failure: Failure) -> Diagnostic:
+    """A text whose first character makes YAML read it as something else."""
+    return _reserved_at(failure, failure.opened)
+
+
+def _reserved_at(failure: Failure, start: int) -> Diagnostic:
+    span = failure.span(start, start + 1)
+    fix, hint = quote_rest(failure, start)
+    character = "a backtick" if span.text == "`" else f"`{span.text}`"
+    return rules.RESERVED_START.at(span, character=character, help=hint, fix=fix)
+
+
+def stray(failure: Failure) -> Diagnostic:
+    """A sign that belongs to YAML's grammar, where the grammar has no use for it."""
+    if not failure.character.strip():
+        return not_yaml(failure)
+    hint = "remove it, or put quotes around it if it is text"
+    return rules.STRAY_CHARACTER.at(failure.place, character=f"`{failure.character}`", help=hint)
+
+
+def not_yaml(failure: Failure) -> Diagnostic:
+    """What has no diagnosis of its own, in PyYAML's words."""
+    return rules.NOT_YAML.at(failure.place, problem=failure.problem)
