@@ -296,4 +296,4 @@ def _num_trailing(raw: str) -> int:
 
 
 def _quote_or_write_out(span: Span) -> str:
-    return f"quote it if it is text: {quoted(span.text)}; else write the value out"
+    return f"if it is text, write {quoted(span.text)}; else write the value out"

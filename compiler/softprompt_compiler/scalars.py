@@ -17,6 +17,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MAX_DIGITS = 400  # more than any number of a spec has; Python itself stops at 4300
 
+_LONGEST_SHOWN = 120
 _UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
 
 
@@ -48,6 +49,12 @@ def quoted(text: str) -> str:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return '"' + _UNQUOTABLE.sub(_escape, escaped) + '"'
     return f"'{text}'"
+
+
+def in_quotes(text: str) -> str:
+    """Advice to quote `text`, which is shown unless it is long."""
+    shown = f": {quoted(text)}" if len(text) <= _LONGEST_SHOWN else ""
+    return f"put quotes around the whole text{shown}"
 
 
 def _escape(match: re.Match[str]) -> str:

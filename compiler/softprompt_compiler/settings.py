@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.parse import parse_node
-from softprompt_compiler.scalars import quoted
+from softprompt_compiler.scalars import in_quotes
 from softprompt_compiler.source import SourceFile, SourceKind, Span
 from softprompt_compiler.tree import (
     MappingNode,
@@ -118,12 +118,12 @@ def _unquoted_colon(value: MappingNode, path: str) -> Diagnostic:
     """`template=Text: {text}` reads as a mapping, and nobody means one without braces."""
     colon = value.entries[0][0].span.end
     source = value.span.source
-    text = quoted(source.text[value.span.start :].strip())
+    text = source.text[value.span.start :].strip()
     return rules.UNQUOTED_COLON.at(
         source.span(colon, colon + 1),
         label="YAML reads this as the end of a key",
         key=path,
-        help=f"put quotes around it: {text}",
+        help=in_quotes(text),
     )
 
 

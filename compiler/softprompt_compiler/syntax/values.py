@@ -4,7 +4,7 @@ import yaml
 
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
-from softprompt_compiler.scalars import quoted
+from softprompt_compiler.scalars import in_quotes, quoted
 from softprompt_compiler.syntax.failure import KEY, Failure, quote_rest
 
 _CLOSING = {"[": "]", "{": "}"}
@@ -33,12 +33,11 @@ def text_after_value(failure: Failure) -> Diagnostic:
 def _requote(value: str) -> tuple[str, str]:
     quote = value[:1]
     if quote not in ("'", '"') or not value.endswith(quote) or len(value) < 3:
-        return f"if all of it is text, put quotes around it: {quoted(value)}", quoted(value)
+        return f"if all of it is text, {in_quotes(value)}", quoted(value)
     inner = value[1:-1]
     if quote == "'":
-        fixed = "'" + inner.replace("'", "''") + "'"
-        return f"inside these quotes `''` stands for `'`: write {fixed}", fixed
-    return f'inside these quotes `\\"` stands for `"`: write {quoted(inner)}', quoted(inner)
+        return "inside these quotes write '' for '", "'" + inner.replace("'", "''") + "'"
+    return 'inside these quotes write \\" for "', quoted(inner)
 
 
 def _quote_closed_too_late(failure: Failure, last: yaml.ScalarEvent) -> Diagnostic:

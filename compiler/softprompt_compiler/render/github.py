@@ -1,0 +1,46 @@
+"""For GitHub Actions: workflow commands, which the checks page shows beside the changed lines."""
+
+from softprompt_compiler.diagnostic import Diagnostic, Severity
+from softprompt_compiler.render.display import safe
+from softprompt_compiler.render.report import Report
+from softprompt_compiler.source import SourceKind
+
+_COMMANDS = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.NOTE: "notice",
+}
+
+
+def render(report: Report) -> str:
+    """One command a diagnostic, each on its line; "" if nothing was found."""
+    return "".join(_command(diagnostic) + "\n" for diagnostic in report.diagnostics)
+
+
+def _command(diagnostic: Diagnostic) -> str:
+    span = diagnostic.span
+    properties: dict[str, object] = {}
+    if span.source.kind is not SourceKind.SETTING:  # no file that GitHub could show
+        properties |= {"file": span.source.name, "line": span.line, "endLine": span.end_line}
+        if span.line == span.end_line:  # GitHub takes columns only within a line
+            properties |= {"col": span.column, "endColumn": span.end_column}
+    properties["title"] = f"{diagnostic.code} {diagnostic.name}"
+    listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
+    return f"::{_COMMANDS[diagnostic.severity]} {listed}::{_data(_message(diagnostic))}"
+
+
+def _message(diagnostic: Diagnostic) -> str:
+    lines = [diagnostic.message]
+    if diagnostic.span.source.kind is SourceKind.SETTING:
+        lines[0] += f" (in --set {diagnostic.span.source.text})"
+    lines += [f"note: {note}" for note in diagnostic.notes]
+    lines += [f"help: {text}" for text in diagnostic.help]
+    return "\n".join(safe(line) for line in lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

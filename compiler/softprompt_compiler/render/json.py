@@ -1,0 +1,82 @@
+"""For tools: one JSON object, close to what `terraform validate -json` prints.
+
+docs/diagnostics.md describes it. Lines and columns start at 1 and count characters; `byte` starts
+at 0 and counts the bytes of the UTF-8 text.
+"""
+
+import json
+from typing import Any
+
+from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
+from softprompt_compiler.render.report import Report
+from softprompt_compiler.source import SourceFile, Span
+
+FORMAT_VERSION = "1.0"  # 1.x only adds keys
+
+
+def render(report: Report) -> str:
+    """The report as JSON text, in ASCII, ending in a newline."""
+    errors = report.count(Severity.ERROR)
+    value = {
+        "format_version": FORMAT_VERSION,
+        "spec": report.spec,
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": report.count(Severity.WARNING),
+        "diagnostics": [_diagnostic(each) for each in report.diagnostics],
+    }
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "severity": diagnostic.severity.value,
+        "code": diagnostic.code,
+        "name": diagnostic.name,
+        "summary": diagnostic.message,
+        "detail": diagnostic.primary.text,
+        "range": _range(diagnostic.span),
+        "snippet": _snippet(diagnostic.span),
+        "labels": [
+            {"range": _range(label.span), "text": label.text} for label in diagnostic.secondary
+        ],
+        "notes": list(diagnostic.notes),
+        "help": list(diagnostic.help),
+        "fixes": [_fix(diagnostic.fix)] if diagnostic.fix else [],
+    }
+
+
+def _range(span: Span) -> dict[str, Any]:
+    return {
+        "filename": span.source.name,
+        "start": _position(span.source, span.start),
+        "end": _position(span.source, span.end),
+    }
+
+
+def _position(source: SourceFile, offset: int) -> dict[str, int | None]:
+    # An excerpt does not know how many bytes of its file lie before it.
+    is_whole = source.first_line == 1
+    byte = len(source.text[:offset].encode(errors="surrogatepass")) if is_whole else None
+    return {"line": source.line_number(offset), "column": source.column(offset), "byte": byte}
+
+
+def _snippet(span: Span) -> dict[str, Any] | None:
+    if not span.source.text:
+        return None
+    line = span.source.line_at(span.start)
+    return {
+        "code": line.text,
+        "start_line": span.line,
+        "highlight_start_offset": span.start - line.start,
+        "highlight_end_offset": min(span.end, line.end) - line.start,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "confidence": fix.confidence.value,
+        "edits": [
+            {"range": _range(edit.span), "replacement": edit.replacement} for edit in fix.edits
+        ],
+    }
