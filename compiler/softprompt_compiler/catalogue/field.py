@@ -1,1 +1,22 @@
 """SP01xx: one field is wrong by itself."""
+
+from softprompt_compiler.catalogue.rule import Rule
+from softprompt_compiler.diagnostic import Severity
+
+_ERROR = Severity.ERROR
+
+UNKNOWN_FIELD = Rule("SP0101", "unknown-field", _ERROR, "`{key}` is not a field of {owner}")
+MISSING_FIELD = Rule("SP0102", "missing-field", _ERROR, "{owner} lacks `{key}`")
+WRONG_TYPE = Rule("SP0103", "wrong-type", _ERROR, "`{key}` is {found}; it takes {expected}")
+OUT_OF_RANGE = Rule("SP0104", "out-of-range", _ERROR, "`{key}` is {found}; it takes {expected}")
+UNKNOWN_CHOICE = Rule("SP0105", "unknown-choice", _ERROR, "`{key}` has no choice {found}")
+EMPTY_VALUE = Rule("SP0106", "empty-value", _ERROR, "`{key}` is empty")
+UNUSABLE_NAME = Rule("SP0107", "unusable-name", _ERROR, "{found} cannot be the name of {thing}")
+NOT_BUILT_YET = Rule("SP0108", "not-built-yet", _ERROR, "{feature} is not built yet")
+UNKNOWN_VERSION = Rule(
+    "SP0109",
+    "unknown-version",
+    _ERROR,
+    "the spec is of version {found}; this compiler reads {known}",
+)
+REPEATED_ITEM = Rule("SP0110", "repeated-item", _ERROR, "{item} stands twice in `{key}`")

@@ -1,0 +1,82 @@
+"""Tree -> typed sections. One bad field silences neither its section nor the others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from softprompt_compiler.binding_faults import diagnose
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.findings import readable
+from softprompt_compiler.spec.describe import field_shape, item_shape, section_of
+from softprompt_compiler.spec.section import Section
+from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.tree import Path, Tree, plain
+
+_S = TypeVar("_S", bound=Section)
+_DAMAGED = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A spec and what was found. With findings, the fields at fault are not there."""
+
+    spec: Spec
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def bind(tree: Tree) -> Bound:
+    """The spec of a tree. Never raises."""
+    values = cast("dict[str, Any]", plain(tree.root))
+    try:
+        return Bound(spec=Spec.model_validate(values), diagnostics=())
+    except ValidationError as error:
+        findings = readable(error, tree)
+    damaged = [finding.path for finding in findings if not finding.is_of_key]
+    return Bound(
+        spec=_salvage(Spec, values, damaged, ()),
+        diagnostics=tuple(diagnose(finding, tree) for finding in findings),
+    )
+
+
+def _salvage(section: type[_S], values: Mapping[str, Any], damaged: Sequence[Path], at: Path) -> _S:
+    """The section without the fields at fault; reading one of them raises DamagedFieldError."""
+    sound = {
+        name: _sound_value(field, values[name], damaged, (*at, name))
+        for name, field in section.model_fields.items()
+        if name in values
+    }
+    made = section.model_construct(_fields_set=set(sound), **sound)
+    for name, value in sound.items():
+        if value is _DAMAGED:
+            object.__delattr__(made, name)
+    return made
+
+
+def _sound_value(field: FieldInfo, value: Any, damaged: Sequence[Path], at: Path) -> Any:
+    if not any(path[: len(at)] == at for path in damaged):
+        return _validated(field, value)
+    shape = field_shape(field)
+    items = item_shape(shape)
+    inner, each = section_of(shape), items and section_of(items)
+    if inner and isinstance(value, dict):
+        return _salvage(inner, cast("dict[str, Any]", value), damaged, at)
+    if each and isinstance(value, dict) and value:
+        entries = cast("dict[str, Any]", value).items()
+        return {
+            key: _salvage(each, entry, damaged, (*at, key))
+            for key, entry in entries
+            if isinstance(entry, dict)
+        }
+    return _DAMAGED
+
+
+def _validated(field: FieldInfo, value: Any) -> Any:
+    inner = section_of(field_shape(field))
+    if inner and value is not None:
+        return inner.model_validate(value)
+    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    # The names of a mapping are not looked at again: a bad one has been reported at its key.
+    return TypeAdapter[Any](kind, config=Section.model_config).validate_python(value)

@@ -1,0 +1,214 @@
+"""Findings of bind -> diagnostics on the token that is wrong."""
+
+from softprompt_compiler.catalogue import field as rules
+from softprompt_compiler.diagnostic import Diagnostic, Fix
+from softprompt_compiler.findings import Finding, FindingKind
+from softprompt_compiler.source import Span
+from softprompt_compiler.spec.describe import Shape, field_shape, in_words, members
+from softprompt_compiler.spec.section import NAME_LENGTH
+from softprompt_compiler.spec.spec import SPEC_VERSION
+from softprompt_compiler.spec.walk import all_fields, section_at, shape_at
+from softprompt_compiler.suggest import nearest
+from softprompt_compiler.tree import (
+    MappingNode,
+    Node,
+    Path,
+    ScalarNode,
+    ScalarStyle,
+    SequenceNode,
+    Tree,
+)
+
+_WIDEST_VALUE = 60  # characters of a value that a message repeats
+_VARIABLE_LETTERS = "letters, digits and `_`; the first is no digit"
+_NAME_LETTERS = (
+    f"letters, digits, `_`, `.` and `-`, {NAME_LENGTH} at most; the first is not `.` or `-`"
+)
+
+
+def diagnose(finding: Finding, tree: Tree) -> Diagnostic:
+    """The diagnostic of a finding."""
+    if finding.path == ("version",) and finding.kind is FindingKind.RANGE:
+        return _unknown_version(finding.path, tree)
+    tell = {
+        FindingKind.UNKNOWN_KEY: _unknown_field,
+        FindingKind.UNUSABLE_KEY: _unusable_key,
+        FindingKind.MISSING_KEY: _missing_field,
+        FindingKind.RANGE: _out_of_range,
+        FindingKind.CHOICE: _unknown_choice,
+        FindingKind.EMPTY: _empty_value,
+        FindingKind.NAME: _unusable_name,
+        FindingKind.TYPE: _wrong_type,
+    }
+    return tell[finding.kind](finding.path, tree)
+
+
+def _unknown_field(path: Path, tree: Tree) -> Diagnostic:
+    owner, key = path[:-1], str(path[-1])
+    span, known = _key_span(path, tree), list(section_at(owner).model_fields)
+    places = [path for path in all_fields() if path.rpartition(".")[2] == key]
+    meant = None if places else nearest(key, known)
+    if places:
+        hint = "it is a field elsewhere: " + _listed(places)
+    else:
+        hint = f"did you mean `{meant}`?" if meant else "there is " + _listed(known)
+    return rules.UNKNOWN_FIELD.at(
+        span,
+        key=_shortened(key),
+        owner=section_in_words(owner),
+        help=hint,
+        fix=Fix.guess(span, meant) if meant else None,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _missing_field(path: Path, tree: Tree) -> Diagnostic:
+    owner, key = path[:-1], str(path[-1])
+    field = section_at(owner).model_fields[key]
+    return rules.MISSING_FIELD.at(
+        tree.nearest(owner).key_span,
+        key=key,
+        owner=section_in_words(owner),
+        notes=field.description or (),
+        help=f"write `{key}:` and {in_words(field_shape(field))}",
+    )
+
+
+def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
+    node, shape = tree.nearest(path), shape_at(path)
+    fix = _requoted(node, shape)
+    return rules.WRONG_TYPE.at(
+        value_span(node),
+        key=_key_in_words(path),
+        found=value_in_words(node),
+        expected=in_words(shape),
+        help=f"write `{fix.edits[0].replacement}`" if fix else (),
+        fix=fix,
+    )
+
+
+def _out_of_range(path: Path, tree: Tree) -> Diagnostic:
+    node = tree.nearest(path)
+    expected = in_words(shape_at(path))
+    found = _shortened(node.span.text)
+    return rules.OUT_OF_RANGE.at(
+        value_span(node), key=_key_in_words(path), found=found, expected=expected
+    )
+
+
+def _unknown_choice(path: Path, tree: Tree) -> Diagnostic:
+    node, shape = tree.nearest(path), shape_at(path)
+    if not (isinstance(node, ScalarNode) and isinstance(node.value, str)):
+        return _wrong_type(path, tree)
+    meant = nearest(node.value, shape.choices)
+    hints = [f"did you mean `{meant}`?"] if meant else []
+    return rules.UNKNOWN_CHOICE.at(
+        value_span(node),
+        key=_key_in_words(path),
+        found=f"`{_shortened(node.text)}`",
+        help=[*hints, f"it takes {in_words(shape)}"],
+        fix=Fix.guess(node.span, meant) if meant else None,
+    )
+
+
+def _empty_value(path: Path, tree: Tree) -> Diagnostic:
+    hint = f"it takes {in_words(shape_at(path))}"
+    return rules.EMPTY_VALUE.at(value_span(tree.nearest(path)), key=_key_in_words(path), help=hint)
+
+
+def _unusable_key(path: Path, tree: Tree) -> Diagnostic:
+    holder, key = str(path[-2]), str(path[-1])
+    things = {"tasks": "a task", "environment": "an environment variable", "fields": "a field"}
+    letters = _VARIABLE_LETTERS if holder == "environment" else _NAME_LETTERS
+    return rules.UNUSABLE_NAME.at(
+        _key_span(path, tree), found=_name(key), thing=things[holder], help=f"use {letters}"
+    )
+
+
+def _unusable_name(path: Path, tree: Tree) -> Diagnostic:
+    node = tree.nearest(path)
+    found = _name(node.text if isinstance(node, ScalarNode) else "")
+    return rules.UNUSABLE_NAME.at(
+        value_span(node), found=found, thing="a run", help=f"use {_NAME_LETTERS}"
+    )
+
+
+def _unknown_version(path: Path, tree: Tree) -> Diagnostic:
+    node = tree.nearest(path)
+    return rules.UNKNOWN_VERSION.at(
+        node.span,
+        found=_shortened(node.span.text),
+        known=SPEC_VERSION,
+        help=f"write `version: {SPEC_VERSION}`",
+    )
+
+
+def section_in_words(path: Path) -> str:
+    """The section at a path as messages call it: `training.optim`; the spec itself if empty."""
+    return f"`{'.'.join(str(step) for step in path)}`" if path else "the spec"
+
+
+def value_in_words(node: Node) -> str:
+    """A value as messages show it."""
+    if isinstance(node, SequenceNode):
+        return f"a list of {len(node.items)}" if node.items else "an empty list"
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    match node.value:
+        case None:
+            return "null" if node.text else "left empty"
+        case str():
+            return f"the text `{_shortened(node.text)}`" if node.text else "an empty text"
+        case bool():
+            return f"`{node.text}`"
+        case _:
+            return f"the number {_shortened(node.text)}"
+
+
+def value_span(node: Node) -> Span:
+    """The value's place; its key's where nothing is written."""
+    return node.span if node.span.end > node.span.start else node.key_span
+
+
+def _name(text: str) -> str:
+    return f"`{_shortened(text)}`" if text else "an empty text"
+
+
+def _shortened(text: str) -> str:
+    cut = text.split("\n", 1)[0][:_WIDEST_VALUE]
+    return cut if cut == text else cut + "..."
+
+
+def _key_in_words(path: Path) -> str:
+    """The last key of a path, with the item's number where it leads into a list."""
+    last = max(at for at, step in enumerate(path) if isinstance(step, str))
+    return f"{path[last]}" + "".join(f"[{step}]" for step in path[last + 1 :])
+
+
+def _key_span(path: Path, tree: Tree) -> Span:
+    owner = tree.find(path[:-1])
+    key = owner.key(str(path[-1])) if isinstance(owner, MappingNode) else None
+    return (key or tree.nearest(path)).span
+
+
+def _requoted(node: Node, shape: Shape) -> Fix | None:
+    """Quotes where text is wanted and a number or boolean stands, or the other way round."""
+    if not isinstance(node, ScalarNode) or "\n" in node.text or not node.text:
+        return None
+    types = {member.type for member in members(shape)}
+    if str in types and not isinstance(node.value, str) and node.value is not None:
+        return Fix.sure(node.span, f'"{node.text}"')
+    if types & {int, float} and node.style is not ScalarStyle.PLAIN and _is_number(node.text):
+        return Fix.sure(node.span, node.text)
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text and "_" not in text and text.isascii()

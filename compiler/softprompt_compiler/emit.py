@@ -1,0 +1,129 @@
+"""Plan -> {file name: text}. Total and deterministic: no clock, no absolute path, no set order.
+
+A template says what stands where; a value gets into it through one of `_FILTERS` only. Jinja's
+`finalize` refuses everything else, so that no value reaches Python or a shell unquoted.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from softprompt_compiler import __version__
+from softprompt_compiler.python_source import classes_in, python_source
+from softprompt_plan.plan import PLAN_FORMAT, Plan
+from softprompt_plan.serialize import to_json
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SCRIPTS = ("experiment.py", "train.py", "evaluate.py", "launch.sh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a plan comes from, as the emitted files' headers say it.
+
+    spec_folder: from the folder of the emitted files to the spec's, with forward slashes.
+    """
+
+    spec_name: str
+    spec_digest: str
+    spec_folder: str
+
+
+class Sanctioned(str):
+    """Source text that came out of a filter."""
+
+    __slots__ = ()
+
+
+def emit(plan: Plan, origin: Origin) -> dict[str, str]:
+    """The scripts of a plan and its JSON; the same plan and origin give the same bytes."""
+    values = {
+        "plan": plan,
+        "imports": _import_lines(plan),
+        "environment": plan.launch.environment,
+        "setup": plan.launch.setup,
+        "has_test": any(task.data.test for task in plan.tasks),
+        "version": __version__,
+        "plan_format": PLAN_FORMAT,
+        "spec_name": origin.spec_name,
+        "spec_digest": origin.spec_digest,
+        "spec_folder": origin.spec_folder,
+    }
+    templates = _templates()
+    files = {name: templates.get_template(f"{name}.j2").render(values) for name in SCRIPTS}
+    return {**files, "plan.json": to_json(plan)}
+
+
+def _import_lines(plan: Plan) -> list[str]:
+    """Imports of the classes that the plan's source names, sorted as a formatter would."""
+    modules: dict[str, set[str]] = {}
+    for used in classes_in(plan):
+        modules.setdefault(used.__module__, set()).add(used.__name__)
+    lines: list[str] = []
+    for module in sorted(modules):
+        names = (f"    {name}," for name in sorted(modules[module]))
+        lines += [f"from {module} import (", *names, ")"]
+    return lines
+
+
+def _source(line: str) -> Sanctioned:
+    """A line of Python that this module wrote itself."""
+    return Sanctioned(line)
+
+
+def _python(value: Any) -> Sanctioned:
+    return Sanctioned(python_source(value))
+
+
+def _shell(text: str) -> Sanctioned:
+    return Sanctioned(shlex.quote(text))
+
+
+def _shell_line(line: str) -> Sanctioned:
+    """A line that the spec's author wrote as shell; the only text that is not quoted."""
+    return Sanctioned(line)
+
+
+def _comment(value: str | int) -> Sanctioned:
+    """Text inside a comment: `repr` leaves no line break in it."""
+    return Sanctioned(value if isinstance(value, int) else repr(value)[1:-1])
+
+
+_FILTERS: dict[str, Callable[[Any], Sanctioned]] = {
+    "source": _source,
+    "python": _python,
+    "shell": _shell,
+    "shell_line": _shell_line,
+    "comment": _comment,
+}
+
+
+def _only_sanctioned(value: object) -> object:
+    if not isinstance(value, Sanctioned):
+        raise TypeError(f"a template shows {value!r}, which no filter has quoted")
+    return value
+
+
+@cache
+def _templates() -> "Environment":
+    from importlib.resources import files
+
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    folder = files("softprompt_templates")
+    # Neither Python nor shell is HTML: escaping for it would break the text that we quote.
+    environment = Environment(  # noqa: S701
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+        undefined=StrictUndefined,
+        finalize=_only_sanctioned,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.clear()
+    environment.filters.update(cast("dict[str, Any]", _FILTERS))
+    return environment

@@ -1,0 +1,227 @@
+"""Checked spec -> plan. Total: nothing here can fail, and every default is filled in here."""
+
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.spec.inference import InferenceSection
+from softprompt_compiler.spec.launch import LaunchSection
+from softprompt_compiler.spec.parallelism import ParallelismSection
+from softprompt_compiler.spec.prompt_learning import PromptLearningSection
+from softprompt_compiler.spec.section import Paths
+from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.spec.task import TaskSection
+from softprompt_compiler.spec.training import (
+    EarlyStoppingSection,
+    OptimSection,
+    ScheduleSection,
+    TrainingSection,
+)
+from softprompt_plan.plan import (
+    PLAN_FORMAT,
+    DataPlan,
+    EarlyStoppingPlan,
+    EncoderPlan,
+    InferencePlan,
+    InitPlan,
+    LaunchPlan,
+    ModelPlan,
+    OptimPlan,
+    ParallelismPlan,
+    Plan,
+    PromptLearningPlan,
+    SchedulePlan,
+    TaskPlan,
+    TrainingPlan,
+)
+from softprompt_plan.vocabulary import PromptStyle
+
+DEFAULT_MAX_EPOCHS = 10
+DEFAULT_WARMUP_STEPS = 50
+DEFAULT_VIRTUAL_TOKENS = 10
+
+
+def lower(resolved: ResolvedSpec) -> Plan:
+    """The plan of a spec without faults."""
+    spec = resolved.spec
+    return Plan(
+        format=PLAN_FORMAT,
+        name=spec.name,
+        model=_model(resolved),
+        tasks=tuple(
+            _task(name, task, len(resolved.templates[name].markers))
+            for name, task in spec.tasks.items()
+        ),
+        prompt_learning=_prompt_learning(spec.prompt_learning),
+        training=_training(spec),
+        parallelism=_parallelism(spec.parallelism),
+        inference=_inference(spec.inference),
+        launch=_launch(spec.launch),
+    )
+
+
+def splits(task: TaskSection, num_markers: int) -> tuple[int, ...]:
+    """Virtual tokens at each marker, the default filled in."""
+    if task.virtual_token_splits is not None:
+        return task.virtual_token_splits
+    total = task.total_virtual_tokens or DEFAULT_VIRTUAL_TOKENS
+    each, over = divmod(total, num_markers)
+    return tuple(each + (at < over) for at in range(num_markers))
+
+
+def answer_only_loss(task: TaskSection) -> bool:
+    """Whether only the answer counts, the default filled in."""
+    if task.answer_only_loss is None:
+        return task.answer_field is not None
+    return task.answer_only_loss
+
+
+def warmup_steps(training: TrainingSection) -> int:
+    """Steps of warm-up, the default filled in."""
+    given = training.optim.sched.warmup_steps
+    if given is not None:
+        return given
+    if training.max_steps is None:
+        return DEFAULT_WARMUP_STEPS
+    return min(DEFAULT_WARMUP_STEPS, training.max_steps // 10)
+
+
+def early_stopping(spec: Spec) -> EarlyStoppingSection | None:
+    """When training stops early, the default filled in."""
+    if "early_stopping" in spec.training.model_fields_set:
+        return spec.training.early_stopping
+    validated = all(task.data.validation is not None for task in spec.tasks.values())
+    return EarlyStoppingSection() if validated else None
+
+
+def names(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """None, one or several as a tuple."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else given
+
+
+def _paths(given: Paths | None) -> tuple[str, ...]:
+    return names(given)
+
+
+def _model(resolved: ResolvedSpec) -> ModelPlan:
+    model = resolved.spec.model
+    return ModelPlan(
+        source=model.source,
+        kind=resolved.model_kind,
+        revision=model.revision,
+        dtype=model.dtype,
+        max_seq_length=model.max_seq_length,
+    )
+
+
+def _task(name: str, task: TaskSection, num_markers: int) -> TaskPlan:
+    return TaskPlan(
+        name=name,
+        prompt_template=task.prompt_template,
+        virtual_token_splits=splits(task, num_markers),
+        truncate_fields=names(task.truncate_field),
+        truncate_side=task.truncate_side,
+        answer_field=task.answer_field,
+        answer_only_loss=answer_only_loss(task),
+        data=DataPlan(
+            train=_paths(task.data.train),
+            validation=_paths(task.data.validation),
+            test=_paths(task.data.test),
+            fields=tuple(task.data.fields.items()),
+            too_long=task.data.too_long,
+        ),
+        metrics=task.metrics,
+    )
+
+
+def _prompt_learning(section: PromptLearningSection) -> PromptLearningPlan:
+    encoder, init = section.encoder, section.init
+    is_p_tuning = section.virtual_prompt_style is PromptStyle.P_TUNING
+    return PromptLearningPlan(
+        virtual_prompt_style=section.virtual_prompt_style,
+        encoder=EncoderPlan(
+            type=encoder.type,
+            hidden_size=encoder.hidden_size,
+            num_layers=encoder.num_layers,
+            dropout=encoder.dropout,
+            init_std=encoder.init_std,
+        )
+        if is_p_tuning
+        else None,
+        init=InitPlan(method=init.method, text=init.text, labels=init.labels or (), path=init.path),
+        restore_path=section.restore_path,
+    )
+
+
+def _training(spec: Spec) -> TrainingPlan:
+    training, stopping = spec.training, early_stopping(spec)
+    is_by_epochs = training.max_steps is None
+    return TrainingPlan(
+        max_epochs=training.max_epochs or DEFAULT_MAX_EPOCHS if is_by_epochs else None,
+        max_steps=training.max_steps,
+        global_batch_size=training.global_batch_size,
+        micro_batch_size=training.micro_batch_size,
+        precision=training.precision,
+        seed=training.seed,
+        gradient_clip_val=training.gradient_clip_val,
+        val_check_interval=training.val_check_interval,
+        checkpoint_every_n_steps=training.checkpoint_every_n_steps,
+        early_stopping=stopping
+        and EarlyStoppingPlan(patience=stopping.patience, min_delta=stopping.min_delta),
+        resume=training.resume,
+        optim=_optim(training.optim, _schedule(training.optim.sched, warmup_steps(training))),
+        loggers=training.loggers,
+    )
+
+
+def _optim(optim: OptimSection, sched: SchedulePlan) -> OptimPlan:
+    return OptimPlan(
+        name=optim.name,
+        lr=optim.lr,
+        weight_decay=optim.weight_decay,
+        betas=optim.betas,
+        sched=sched,
+    )
+
+
+def _schedule(sched: ScheduleSection, warmup: int) -> SchedulePlan:
+    return SchedulePlan(
+        name=sched.name,
+        warmup_steps=warmup,
+        constant_steps=sched.constant_steps,
+        min_lr=sched.min_lr,
+    )
+
+
+def _parallelism(section: ParallelismSection) -> ParallelismPlan:
+    return ParallelismPlan(
+        accelerator=section.accelerator,
+        gpu=section.gpu,
+        num_nodes=section.num_nodes,
+        devices=section.devices,
+        tensor_model_parallel_size=section.tensor_model_parallel_size,
+        pipeline_model_parallel_size=section.pipeline_model_parallel_size,
+        sequence_parallel=section.sequence_parallel,
+        activations_checkpoint=section.activations_checkpoint,
+    )
+
+
+def _inference(section: InferenceSection) -> InferencePlan:
+    return InferencePlan(
+        greedy=section.greedy,
+        add_bos=section.add_bos,
+        tokens_to_generate=section.tokens_to_generate,
+        top_k=section.top_k,
+        top_p=section.top_p,
+        temperature=section.temperature,
+        repetition_penalty=section.repetition_penalty,
+        batch_size=section.batch_size,
+        seed=section.seed,
+    )
+
+
+def _launch(section: LaunchSection) -> LaunchPlan:
+    return LaunchPlan(
+        target=section.target,
+        setup=section.setup,
+        environment=tuple(section.environment.items()),
+    )

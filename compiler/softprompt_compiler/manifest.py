@@ -1,0 +1,99 @@
+"""manifest.json: where every value and file of a compiled run comes from.
+
+It holds no clock and no absolute path, so that the same inputs give the same bytes.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from softprompt_compiler import __version__
+from softprompt_compiler.data_paths import data_paths
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.source import SourceFile, SourceKind
+from softprompt_compiler.tree import Path, Tree
+from softprompt_compiler.world import World
+from softprompt_plan.plan import PLAN_FORMAT, Plan, TaskPlan
+from softprompt_plan.serialize import digest
+
+# Plan fields that the spec spells otherwise, or that follow from another field.
+_SPELT = {
+    "kind": "source",
+    "truncate_fields": "truncate_field",
+    "virtual_token_splits": "total_virtual_tokens",
+}
+
+
+def text_digest(source: SourceFile) -> str:
+    """sha256 of a source's text."""
+    return hashlib.sha256(source.text.encode()).hexdigest()
+
+
+def manifest(
+    plan: Plan, resolved: ResolvedSpec, settings: Sequence[str], world: World
+) -> dict[str, Any]:
+    """The manifest of a plan as JSON values. Reads the data files for their digests."""
+    tree = resolved.tree
+    return {
+        "softprompt": __version__,
+        "plan_format": PLAN_FORMAT,
+        "plan_sha256": digest(plan),
+        "spec": {"file": tree.source.name, "sha256": text_digest(tree.source)},
+        "settings": list(settings),
+        "data": _data(resolved, world),
+        "values": dict(_values(plan, tree)),
+    }
+
+
+def manifest_json(content: dict[str, Any]) -> str:
+    """The manifest's text."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _data(resolved: ResolvedSpec, world: World) -> list[dict[str, Any]]:
+    """Each path of the spec with the names and digests of its files."""
+    return [
+        {
+            "task": path.task,
+            "split": path.split.value,
+            "path": path.text,
+            "files": [
+                {"name": file.name, "sha256": world.digest(file)} for file in world.files(path.text)
+            ],
+        }
+        for path in data_paths(resolved.tree, resolved.spec)
+    ]
+
+
+def _values(plan: Plan, tree: Tree) -> Iterator[tuple[str, str]]:
+    """Every value of the plan with the place of the spec that says it, or `default`."""
+    for field in dataclasses.fields(plan):
+        value = getattr(plan, field.name)
+        if field.name == "tasks":
+            for task in cast("tuple[TaskPlan, ...]", value):
+                yield from _leaves(task, ("tasks", task.name), tree)
+        elif field.name != "format":
+            yield from _leaves(value, (field.name,), tree)
+
+
+def _leaves(value: Any, path: Path, tree: Tree) -> Iterator[tuple[str, str]]:
+    if not dataclasses.is_dataclass(value):
+        yield ".".join(str(step) for step in path), _origin(path, tree)
+        return
+    for field in dataclasses.fields(value):
+        yield from _leaves(getattr(value, field.name), (*path, field.name), tree)
+
+
+def _origin(path: Path, tree: Tree) -> str:
+    node = tree.find(path)
+    if node is None and path[-1] in _SPELT:
+        node = tree.find((*path[:-1], _SPELT[str(path[-1])]))
+    if node is None and path[0] == "tasks" and len(path) == 3 and path[-1] == "name":
+        node = tree.find(path[:-1])
+    if node is None:
+        return "default"
+    source = node.key_span.source
+    name = source.name if source.kind is not SourceKind.SPEC else "spec"
+    return f"{name}:{node.key_span.line}"

@@ -1,0 +1,92 @@
+"""The compiler on one page: source text in; diagnostics and artefacts out.
+
+    parse -> settings -> bind -> resolve -> check -> lower -> emit
+
+Nothing is read here but through `world`, and nothing is written. A phase that cannot go on without
+a sound result of the one before it ends the pipeline; all others report what they can, so that one
+pass shows every independent fault.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from softprompt_compiler.bind import bind
+from softprompt_compiler.check.rules import check
+from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
+from softprompt_compiler.lower import lower
+from softprompt_compiler.manifest import manifest, manifest_json, text_digest
+from softprompt_compiler.parse import parse
+from softprompt_compiler.resolve import resolve
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.settings import merge, parse_setting
+from softprompt_compiler.source import SourceFile
+from softprompt_compiler.tree import Tree
+from softprompt_compiler.world import World
+from softprompt_plan.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A spec that has been checked: `plan` and `resolved` are there if it has no errors."""
+
+    plan: Plan | None
+    resolved: ResolvedSpec | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """File name -> text of a compiled spec; None if it has errors."""
+
+    files: dict[str, str] | None
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def check_spec(source: SourceFile, settings: Sequence[str], world: World) -> Checked:
+    """Everything that can be said without reading data rows. Never raises for the spec's faults.
+
+    settings: the texts of `--set`, `KEY=VALUE`.
+    """
+    tree, found = read_tree(source, settings)
+    if tree is None:
+        return Checked(plan=None, resolved=None, diagnostics=tuple(in_source_order(found)))
+    bound = bind(tree)
+    resolution = resolve(tree, bound.spec, world)
+    found += [*bound.diagnostics, *resolution.diagnostics, *check(resolution.resolved)]
+    ordered = tuple(in_source_order(found))
+    if has_errors(ordered):
+        return Checked(plan=None, resolved=None, diagnostics=ordered)
+    resolved = resolution.resolved
+    return Checked(plan=lower(resolved), resolved=resolved, diagnostics=ordered)
+
+
+def compile_spec(
+    source: SourceFile, settings: Sequence[str], world: World, *, spec_folder: str
+) -> Compiled:
+    """The emitted files of a spec.
+
+    spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
+    """
+    checked = check_spec(source, settings, world)
+    if checked.plan is None or checked.resolved is None:
+        return Compiled(files=None, plan=None, diagnostics=checked.diagnostics)
+    from softprompt_compiler.emit import Origin, emit  # Jinja2 is loaded by those who emit
+
+    digest = text_digest(source)
+    origin = Origin(spec_name=source.name, spec_digest=digest, spec_folder=spec_folder)
+    content = manifest(checked.plan, checked.resolved, settings, world)
+    files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}
+    return Compiled(files=files, plan=checked.plan, diagnostics=checked.diagnostics)
+
+
+def read_tree(source: SourceFile, settings: Sequence[str]) -> tuple[Tree | None, list[Diagnostic]]:
+    """The spec's tree with the settings merged in; None if there is nothing to go on with."""
+    parsed = parse(source)
+    found = list(parsed.diagnostics)
+    read = [parse_setting(text, index) for index, text in enumerate(settings, start=1)]
+    found += [diagnostic for _, faults in read for diagnostic in faults]
+    if parsed.tree is None:
+        return None, found
+    tree, faults = merge(parsed.tree, [setting for setting, _ in read if setting is not None])
+    return tree, [*found, *faults]

@@ -1,0 +1,33 @@
+"""A spec together with what its names stand for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from softprompt_compiler.source import Span
+from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.tree import Tree
+from softprompt_plan.template import Template
+from softprompt_plan.vocabulary import ModelSourceKind, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSpec:
+    """What the checks see. Reading a field that is at fault raises DamagedFieldError."""
+
+    tree: Tree
+    spec: Spec
+    templates: Mapping[str, Template]  # by task
+    files: Mapping[tuple[str, Split], tuple[Path, ...]]  # those that are there
+    model_kind: ModelSourceKind
+
+    def place(self, *path: str | int) -> Span:
+        """Where a value stands; if it is left to its default, the nearest key above it."""
+        node = self.tree.find(path)
+        if node is None or node.span.start == node.span.end:
+            return self.tree.nearest(path).key_span
+        return node.span
+
+    def is_given(self, *path: str | int) -> bool:
+        """Whether the spec itself says the value."""
+        return self.tree.find(path) is not None

@@ -1,0 +1,89 @@
+"""`tasks.NAME`: a prompt template, its virtual tokens, its data and how it is scored."""
+
+from pydantic import Field
+
+from softprompt_compiler.spec.section import Count, Items, Paths, Section, SomeItems, Text, Word
+from softprompt_plan.vocabulary import Metric, TooLongPolicy, TruncateSide
+
+
+class DataSection(Section):
+    """The rows of a task: `.jsonl`, `.json` or `.csv` files, UTF-8."""
+
+    train: Paths = Field(
+        description="Training rows: a path, a glob or a list of them, relative to the spec. Paths "
+        "may hold `${NAME}` or `${NAME:-default}`.",
+        examples=["data/squad_train.jsonl", ["data/part-*.jsonl", "data/more.csv"]],
+    )
+    validation: Paths | None = Field(
+        default=None,
+        description="Rows that `val_loss` is measured on while training.",
+        examples=["data/squad_val.jsonl"],
+    )
+    test: Paths | None = Field(
+        default=None,
+        description="Rows that completions are generated for and scored on after training.",
+        examples=["data/squad_test.jsonl"],
+    )
+    fields: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="Columns whose name is not the template field's: template field to column. "
+        "Dots and `[0]` step into nested JSON.",
+        examples=[{"question": "query", "answer": "answers.text[0]"}],
+    )
+    too_long: Word[TooLongPolicy] = Field(
+        default=TooLongPolicy.ERROR,
+        description="What happens to a row that cannot be made to fit `model.max_seq_length`: "
+        "`error` refuses the data, `skip` leaves the row out of training and validation and "
+        "counts it. Predictions always have one line a row.",
+    )
+
+
+class TaskSection(Section):
+    """One task. Its name is the key: letters, digits, `_`, `.` and `-`."""
+
+    prompt_template: Text = Field(
+        description="Text with `{field}` for a column of the data and `<|VIRTUAL_PROMPT_0|>`, "
+        "`<|VIRTUAL_PROMPT_1|>`, ... where virtual tokens go. `{{` and `}}` are plain braces.",
+        examples=["<|VIRTUAL_PROMPT_0|> Question: {question}\n\nAnswer:{answer}"],
+    )
+    total_virtual_tokens: Count | None = Field(
+        default=None,
+        description="Number of virtual tokens of the task; the sum of `virtual_token_splits` where "
+        "that is given, else 10.",
+        examples=[10],
+    )
+    virtual_token_splits: SomeItems[Count] | None = Field(
+        default=None,
+        description="Number of virtual tokens at marker 0, 1, ... Left out, the total is spread "
+        "evenly over the markers, the first ones taking what is left over.",
+        examples=[[10], [7, 3]],
+    )
+    truncate_field: Text | SomeItems[Text] | None = Field(
+        default=None,
+        description="The field, or fields in order of sacrifice, that lose tokens of a row that is "
+        "longer than `model.max_seq_length`. Everything else of the row is kept.",
+        examples=["context", ["context", "question"]],
+    )
+    truncate_side: Word[TruncateSide] = Field(
+        default=TruncateSide.RIGHT,
+        description="The end of the field that loses tokens; `middle` keeps both ends.",
+    )
+    answer_field: Text | None = Field(
+        default=None,
+        description="The field that the model learns to write. It stands at the template's end and "
+        "is left out of the prompt when completions are generated.",
+        examples=["answer"],
+    )
+    answer_only_loss: bool | None = Field(
+        default=None,
+        description="Whether the loss counts the answer and EOS only, instead of every token that "
+        "is not virtual. Left out: true for a task with an `answer_field`.",
+        examples=[True],
+    )
+    data: DataSection = Field(description="The rows of the task.")
+    metrics: Items[Word[Metric]] = Field(
+        default=(),
+        description="Scores of the completions on the test rows. `exact_match` and `f1` are "
+        "SQuAD's; `slot_f1` reads `slot(value), ...` after `Slots:`.",
+        examples=[["exact_match", "f1"]],
+    )

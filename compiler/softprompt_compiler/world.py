@@ -1,0 +1,91 @@
+"""What a spec speaks of and does not hold: files, the model, environment variables.
+
+The pipeline reads the world only through `World`, so that a test can make one up.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, final
+
+from softprompt_plan.paths import resolve, resolve_files
+
+_CHUNK = 1 << 20  # bytes
+
+
+class World(Protocol):
+    """The world that a spec is checked against."""
+
+    def path(self, text: str) -> Path:
+        """The real path of a spec's path. Raises UnsetVariableError."""
+        ...
+
+    def files(self, text: str) -> tuple[Path, ...]:
+        """The files of a path or glob, sorted; a plain path is given back whether it exists or not.
+
+        Raises UnsetVariableError.
+        """
+        ...
+
+    def is_file(self, path: Path) -> bool:
+        """Whether a file is there."""
+        ...
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether a folder is there."""
+        ...
+
+    def names_in(self, folder: Path) -> tuple[str, ...]:
+        """What a folder holds; nothing if it cannot be read."""
+        ...
+
+    def digest(self, path: Path) -> str:
+        """sha256 of a file's bytes. Raises OSError."""
+        ...
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class LocalWorld:
+    """This machine, seen from the spec's folder."""
+
+    spec_folder: Path
+    environment: Mapping[str, str]
+
+    def path(self, text: str) -> Path:
+        """See World."""
+        return resolve(text, self.spec_folder, self.environment)
+
+    def files(self, text: str) -> tuple[Path, ...]:
+        """See World."""
+        return tuple(resolve_files(text, self.spec_folder, self.environment))
+
+    def is_file(self, path: Path) -> bool:
+        """See World."""
+        try:
+            return path.is_file()
+        except OSError:  # a name that is too long, a folder that must not be looked into
+            return False
+
+    def is_folder(self, path: Path) -> bool:
+        """See World."""
+        try:
+            return path.is_dir()
+        except OSError:
+            return False
+
+    def names_in(self, folder: Path) -> tuple[str, ...]:
+        """See World."""
+        try:
+            return tuple(sorted(entry.name for entry in folder.iterdir()))
+        except OSError:
+            return ()
+
+    def digest(self, path: Path) -> str:
+        """See World."""
+        sha = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                sha.update(chunk)
+        return sha.hexdigest()
