@@ -1,0 +1,129 @@
+"""The frozen language model under the soft prompt.
+
+Shapes: L tokens of a packed batch, N chosen positions of it, D width, V vocabulary.
+"""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from softprompt_runtime.base_model_loading import load_hf_model, locate_base_model
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.fingerprint import fingerprint_of
+from softprompt_runtime.forward_check import Paths, choose_path
+from softprompt_runtime.model_facts import ModelFacts, facts_of
+from softprompt_runtime.packed_attention import packed_rows
+from softprompt_runtime.padded_forward import padded_hidden_states
+from softprompt_runtime.row_layout import RowLayout
+from softprompt_runtime.run import Run
+
+
+def load_base_model(run: Run) -> "BaseModel":
+    """The plan's frozen base model, on the CPU, in the plan's dtype.
+
+    Raises RunFailure if it cannot be found or read, if its rows would be longer than it has
+    positions, or if its logits cannot be reproduced (see `BaseModel`).
+    """
+    plan = run.plan.model
+    hf_model = load_hf_model(plan, locate_base_model(plan, run.spec_folder))
+    limit = facts_of(hf_model).max_positions
+    if limit is not None and plan.max_seq_length > limit:
+        raise RunFailure(
+            f"The base model has {limit} positions, and max_seq_length is {plan.max_seq_length}",
+            f"Set model.max_seq_length to {limit} or less.",
+        )
+    return BaseModel(hf_model)
+
+
+@final
+class BaseModel:
+    """A causal language model of transformers: frozen, in eval mode, on one device.
+
+    `hf_model` stays an ordinary transformers model between calls: padded batches, masks and caches
+    work on it as ever.
+    """
+
+    def __init__(self, hf_model: Any) -> None:
+        """Freeze the model and check on two tiny rows that packed rows give its own logits.
+
+        A model that cannot pack runs padded batches. Raises RunFailure for a model that is not
+        causal, or whose logits can be reproduced by neither way.
+        """
+        self.hf_model = hf_model.requires_grad_(False).eval()
+        self.facts: ModelFacts = facts_of(hf_model)
+        self.fingerprint: str = fingerprint_of(hf_model)
+        self._trunk: Any = hf_model.base_model
+        self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
+        self.packs = True
+        self.packs = choose_path(self) is Paths.PACKED
+
+    @property
+    def width(self) -> int:
+        """D: width of an embedding."""
+        return self.facts.width
+
+    @property
+    def vocab_size(self) -> int:
+        """V: logits of the head."""
+        return self.facts.vocab_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.hf_model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Data type of the weights, and of embeddings and hidden states."""
+        return self.hf_model.get_input_embeddings().weight.dtype
+
+    def to(self, device: torch.device | str) -> "BaseModel":
+        """Move the weights, in place. Returns the same object."""
+        self.hf_model.to(device)
+        return self
+
+    def embed(self, ids_L: Tensor) -> Tensor:
+        """(L, D): embeddings of token ids as the first block expects them. No gradient."""
+        with torch.no_grad():
+            return self.hf_model.get_input_embeddings()(ids_L)
+
+    def hidden_states(
+        self,
+        embeddings_LD: Tensor,
+        position_ids_L: Tensor,
+        rows: RowLayout | Sequence[int],
+    ) -> Tensor:
+        """(L, D): hidden states after the final norm, each row seen by itself alone.
+
+        rows: the lengths of rows that lie end to end, or a layout with shared prefixes.
+        position_ids_L: counted in each row; used by models that have positions.
+        Differentiable in embeddings_LD; no weight gets a gradient.
+        """
+        layout = rows if isinstance(rows, RowLayout) else RowLayout.of_rows(rows)
+        if layout.num_tokens == 0:
+            return embeddings_LD
+        if not self.packs:
+            return padded_hidden_states(self._run_trunk, embeddings_LD, position_ids_L, layout)
+        with packed_rows(self.hf_model.config.get_text_config(), layout):
+            return self._run_trunk(embeddings_LD[None], position_ids_L[None], None)[0]
+
+    def project(self, hidden_ND: Tensor) -> Tensor:
+        """(N, V): logits, with the scale and soft cap of the model's own head."""
+        logits_NV = self.hf_model.get_output_embeddings()(hidden_ND)
+        if self.facts.logit_scale != 1.0:
+            logits_NV = logits_NV * self.facts.logit_scale
+        cap = self.facts.logit_softcap
+        return logits_NV if cap is None else cap * torch.tanh(logits_NV / cap)
+
+    def _run_trunk(
+        self, embeddings_BTD: Tensor, position_ids_BT: Tensor, mask_BT: Tensor | None
+    ) -> Tensor:
+        """(B, T, D): hidden states after the final norm."""
+        positions = {"position_ids": position_ids_BT} if self._takes_positions else {}
+        output = self._trunk(
+            inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions
+        )
+        return output.last_hidden_state

@@ -1,0 +1,93 @@
+"""Base models from disk or hub: weights complete, safe formats only, faults in plain words."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from softprompt_plan.paths import UnsetVariableError, expand, resolve
+from softprompt_plan.plan import ModelPlan
+from softprompt_plan.vocabulary import ModelDtype, ModelSourceKind
+from softprompt_runtime.failure import RunFailure
+
+_DTYPES = {
+    ModelDtype.FLOAT32: torch.float32,
+    ModelDtype.BFLOAT16: torch.bfloat16,
+    ModelDtype.FLOAT16: torch.float16,
+}
+
+# transformers raises many types for files that are absent, broken or of an unknown family
+_LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    ImportError,
+    AttributeError,
+    SafetensorError,
+)
+
+
+def locate_base_model(plan: ModelPlan, spec_folder: Path) -> Path | str:
+    """The folder of the model's files, or its hub id. Raises RunFailure if there is none."""
+    try:
+        if plan.kind is ModelSourceKind.HUB:
+            return expand(plan.source, os.environ)
+        folder = resolve(plan.source, spec_folder, os.environ)
+    except UnsetVariableError as error:
+        raise RunFailure(
+            f"model.source names {error.name}, which is not set", f"Set {error.name}."
+        ) from None
+    if not folder.exists():
+        raise RunFailure(f"The base model {folder} does not exist", "Check model.source.")
+    return folder
+
+
+def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
+    """The transformers causal language model in `where`: a folder, or a hub id with a revision.
+
+    Weights are read once, in the plan's type. Code that comes with a model is never run. Raises
+    RunFailure for a model that cannot be read, or whose files lack weights.
+    """
+    quiet = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            where,
+            revision=plan.revision or "main",
+            dtype=_DTYPES[plan.dtype],
+            local_files_only=isinstance(where, Path) or os.environ.get("HF_HUB_OFFLINE") == "1",
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except _LOADING_ERRORS as error:
+        raise RunFailure(
+            f"The base model {plan.source} cannot be loaded: {_first_line(error)}",
+            "Check model.source; a folder needs config.json and *.safetensors.",
+        ) from error
+    finally:
+        if quiet:
+            transformers_logging.enable_progress_bar()
+    model, report = loaded
+    _refuse_missing(plan, report)
+    return model
+
+
+def _refuse_missing(plan: ModelPlan, report: dict[str, Any]) -> None:
+    """Transformers fills weights that a file lacks with random numbers; a frozen model has none."""
+    missing = sorted(report["missing_keys"]) + sorted(map(str, report.get("mismatched_keys", ())))
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise RunFailure(
+            f"The files of the base model {plan.source} lack {len(missing)} weights: {shown}",
+            "Use a complete checkpoint of a causal language model.",
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

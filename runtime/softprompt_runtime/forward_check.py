@@ -1,0 +1,103 @@
+"""Prove at load, on two tiny rows, that the fast path gives the model's own logits.
+
+Soft prompts that are silently not applied, or rows that see each other, cost a user days; two
+forward passes over a dozen tokens cost nothing.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.model_facts import ModelFacts
+from softprompt_runtime.packed_attention import UnsupportedAttentionError
+
+# Largest ||difference|| / ||logits|| that rounding explains.
+_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
+_HALF_TOLERANCE = 5e-2
+
+
+class Paths(Enum):
+    """How rows go through the model."""
+
+    PACKED = "packed"
+    PADDED = "padded"
+
+
+class CheckedModel(Protocol):
+    """What the check calls of a `BaseModel`."""
+
+    packs: bool
+    hf_model: Any
+
+    @property
+    def facts(self) -> ModelFacts: ...  # noqa: D102
+    @property
+    def vocab_size(self) -> int: ...  # noqa: D102
+    @property
+    def device(self) -> torch.device: ...  # noqa: D102
+    def embed(self, ids_L: Tensor) -> Tensor: ...  # noqa: D102
+    def hidden_states(  # noqa: D102
+        self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Sequence[int]
+    ) -> Tensor: ...
+    def project(self, hidden_ND: Tensor) -> Tensor: ...  # noqa: D102
+
+
+@torch.no_grad()
+def choose_path(base_model: CheckedModel) -> Paths:
+    """The fastest path whose logits are the model's own.
+
+    Raises RunFailure for a model that is not causal, or that neither path reproduces.
+    """
+    long = _test_ids(base_model.vocab_size)
+    short = long[:3]  # the same beginning: a causal model gives both rows the same first logits
+    wanted = [_own_logits(base_model, row) for row in (long, short)]
+    if not _close(wanted[0][: len(short)], wanted[1]):
+        raise RunFailure(
+            "The base model is not causal: what follows a token changes its logits",
+            "Prompt learning needs a decoder, such as Llama, GPT-2 or GPT-NeoX.",
+        )
+    for path in Paths:
+        base_model.packs = path is Paths.PACKED
+        if _path_agrees(base_model, [long, short], wanted):
+            return path
+    raise RunFailure(
+        f"The hidden states of a {base_model.facts.model_type!r} model do not give its logits",
+        "Its head or trunk does more than softprompt knows; use another base model.",
+    )
+
+
+def _test_ids(vocab_size: int) -> list[int]:
+    """Six ids spread over the vocabulary."""
+    return [(1 + 7919 * step) % vocab_size for step in range(6)]
+
+
+def _own_logits(base_model: CheckedModel, ids: Sequence[int]) -> Tensor:
+    row_1T = torch.tensor([ids], device=base_model.device)
+    return base_model.hf_model(input_ids=row_1T, use_cache=False).logits[0]
+
+
+def _path_agrees(
+    base_model: CheckedModel, rows: Sequence[Sequence[int]], wanted: Sequence[Tensor]
+) -> bool:
+    device = base_model.device
+    ids_L = torch.tensor([token for row in rows for token in row], device=device)
+    positions_L = torch.tensor([at for row in rows for at in range(len(row))], device=device)
+    lengths = [len(row) for row in rows]
+    try:
+        hidden_LD = base_model.hidden_states(base_model.embed(ids_L), positions_L, lengths)
+        logits_LV = base_model.project(hidden_LD)
+    except (UnsupportedAttentionError, KeyError, RuntimeError, TypeError, ValueError):
+        return False
+    pairs = zip(logits_LV.split(lengths), wanted, strict=True)
+    return all(_close(found, right) for found, right in pairs)
+
+
+def _close(found: Tensor, wanted: Tensor) -> bool:
+    """Whether rounding explains the difference; not so where anything is not finite."""
+    tolerance = _TOLERANCE.get(wanted.dtype, _HALF_TOLERANCE)
+    found, wanted = found.double(), wanted.double()
+    return bool((found - wanted).norm() <= tolerance * wanted.norm())
