@@ -27,6 +27,13 @@ class DataPath:
     span: Span
 
 
+def unbuilt_data(path: str) -> str | None:
+    """The feature that a data path asks for, if it is not built."""
+    if path.startswith("hf:"):
+        return "reading data from the hub"
+    return "reading parquet files" if path.endswith(".parquet") else None
+
+
 def data_paths(tree: Tree, spec: Spec) -> Iterator[DataPath]:
     """The paths that bound, in the order of tasks and splits."""
     with suppress(DamagedFieldError):
@@ -46,6 +53,8 @@ def _paths_at(tree: Tree, task: str, split: Split) -> Iterator[DataPath]:
 
 def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], list[Diagnostic]]:
     """The files of a path that are there, and what is wrong with it."""
+    if unbuilt_data(path.text) is not None:  # a rule of its own says so
+        return (), []
     try:
         files = world.files(path.text)
     except UnsetVariableError as error:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from softprompt_compiler.data_paths import data_paths, resolve_data_path
+from softprompt_compiler.data_paths import DataPath, data_paths, resolve_data_path
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.section import DamagedFieldError
@@ -17,7 +17,7 @@ from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Tree
 from softprompt_compiler.world import World
 from softprompt_plan.template import Template, parse_template
-from softprompt_plan.vocabulary import ModelSourceKind, Split
+from softprompt_plan.vocabulary import ModelSourceKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +31,15 @@ class Resolution:
 def resolve(tree: Tree, spec: Spec, world: World) -> Resolution:
     """Look up everything the spec names. Raises nothing for a fault of the spec or the world."""
     found: list[Diagnostic] = []
-    files: dict[tuple[str, Split], tuple[Path, ...]] = {}
-    for place in data_paths(tree, spec):
-        paths, faults = resolve_data_path(place, world)
-        key = (place.task, place.split)
-        files[key] = (*files.get(key, ()), *paths)
+    files: dict[DataPath, tuple[Path, ...]] = {}
+    for path in data_paths(tree, spec):
+        files[path], faults = resolve_data_path(path, world)
         found += faults
     resolved = ResolvedSpec(
         tree=tree,
         spec=spec,
         templates=dict(_templates(spec)),
-        files=files,
+        found=files,
         model_kind=_model_kind(spec, world),
     )
     return Resolution(resolved=resolved, diagnostics=tuple(found))

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from softprompt_compiler.data_paths import DataPath
 from softprompt_compiler.source import Span
+from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Tree
 from softprompt_plan.template import Template
-from softprompt_plan.vocabulary import ModelSourceKind, Split
+from softprompt_plan.vocabulary import ModelSourceKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +20,14 @@ class ResolvedSpec:
     tree: Tree
     spec: Spec
     templates: Mapping[str, Template]  # by task
-    files: Mapping[tuple[str, Split], tuple[Path, ...]]  # those that are there
+    found: Mapping[DataPath, tuple[Path, ...]]  # the data files that are there
     model_kind: ModelSourceKind
+
+    def template(self, task: str) -> Template:
+        """A task's template. Raises DamagedFieldError if it did not bind."""
+        if task not in self.templates:
+            raise DamagedFieldError("prompt_template")
+        return self.templates[task]
 
     def place(self, *path: str | int) -> Span:
         """Where a value stands; if it is left to its default, the nearest key above it."""

@@ -20,3 +20,16 @@ UNKNOWN_VERSION = Rule(
     "the spec is of version {found}; this compiler reads {known}",
 )
 REPEATED_ITEM = Rule("SP0110", "repeated-item", _ERROR, "{item} stands twice in `{key}`")
+
+# A prompt template, by itself
+UNCLOSED_FIELD = Rule(
+    "SP0120", "unclosed-field", _ERROR, "this `{{` opens a field that never closes"
+)
+STRAY_BRACE = Rule("SP0121", "stray-brace", _ERROR, "this `}}` closes no field")
+FIELD_NAME = Rule("SP0122", "field-name", _ERROR, "{found} cannot be the name of a field")
+MARKER_FORM = Rule("SP0123", "marker-form", _ERROR, "`{found}` is no marker of virtual tokens")
+NO_MARKER = Rule("SP0124", "no-marker", _ERROR, "the template has no place for virtual tokens")
+MARKER_REPEATED = Rule("SP0125", "marker-repeated", _ERROR, "marker {number} stands twice")
+MARKER_NUMBER = Rule(
+    "SP0126", "marker-number", _ERROR, "markers are numbered from 0, and {missing} is missing"
+)

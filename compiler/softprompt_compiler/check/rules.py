@@ -3,6 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from softprompt_compiler.check import (
+    answer,
+    not_built,
+    prompt_learning,
+    repeated,
+    template,
+    training,
+    unused,
+    virtual_tokens,
+)
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.section import DamagedFieldError
@@ -10,8 +20,45 @@ from softprompt_compiler.spec.section import DamagedFieldError
 SpecCheck = Callable[[ResolvedSpec], Iterator[Diagnostic]]
 TaskCheck = Callable[[ResolvedSpec, str], Iterator[Diagnostic]]
 
-SPEC_CHECKS: tuple[SpecCheck, ...] = ()
-TASK_CHECKS: tuple[TaskCheck, ...] = ()  # each runs once a task
+SPEC_CHECKS: tuple[SpecCheck, ...] = (
+    training.check_epochs_and_steps,
+    training.check_batch,
+    training.check_devices,
+    training.check_schedule,
+    training.check_min_lr,
+    training.check_early_stopping,
+    prompt_learning.check_init,
+    prompt_learning.check_layers,
+    prompt_learning.check_low_lr,
+    prompt_learning.check_random_init,
+    unused.check_unused_encoder,
+    unused.check_unused_init,
+    unused.check_unused_sampling,
+    unused.check_unused_schedule,
+    unused.check_unused_revision,
+    repeated.check_repeated,
+    repeated.check_shared_files,
+    not_built.check_parallelism_built,
+    not_built.check_checkpointing_built,
+    not_built.check_precision_built,
+    not_built.check_launch_built,
+    not_built.check_loggers_built,
+    not_built.check_source_built,
+    not_built.check_data_built,
+)
+TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
+    template.check_template_text,
+    virtual_tokens.check_sum,
+    virtual_tokens.check_marker_count,
+    virtual_tokens.check_spread,
+    virtual_tokens.check_room,
+    answer.check_answer,
+    answer.check_truncate_field,
+    answer.check_renamed_fields,
+    answer.check_metrics,
+    prompt_learning.check_many_virtual_tokens,
+    repeated.check_repeated_in_task,
+)
 
 
 def check(resolved: ResolvedSpec) -> list[Diagnostic]:

@@ -1,0 +1,87 @@
+"""SP0108: values that the language has and that are not built yet."""
+
+from collections.abc import Iterator
+
+from softprompt_compiler.catalogue import field as rules
+from softprompt_compiler.data_paths import data_paths, unbuilt_data
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.tree import Path
+from softprompt_plan.vocabulary import (
+    ActivationsCheckpoint,
+    LaunchTarget,
+    LoggerName,
+    Precision,
+)
+
+_PARALLEL = (
+    ("tensor_model_parallel_size", "tensor parallelism"),
+    ("pipeline_model_parallel_size", "pipeline parallelism"),
+    ("devices", "training on several devices"),
+    ("num_nodes", "training on several machines"),
+)
+_LOGGERS = (LoggerName.WANDB, LoggerName.MLFLOW)
+
+
+def check_parallelism_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """A run is one process on one device."""
+    layout = resolved.spec.parallelism
+    for key, feature in _PARALLEL:
+        if getattr(layout, key) > 1:
+            hint = f"write `{key}: 1`; a run is one process on one device"
+            yield _not_built(resolved, ("parallelism", key), feature, hint)
+    if layout.sequence_parallel:
+        path = ("parallelism", "sequence_parallel")
+        yield _not_built(resolved, path, "sequence parallelism", "write `false`")
+
+
+def check_checkpointing_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Activations are kept."""
+    if resolved.spec.parallelism.activations_checkpoint is not ActivationsCheckpoint.NONE:
+        path = ("parallelism", "activations_checkpoint")
+        hint = "write `none`; a smaller `micro_batch_size` saves memory too"
+        yield _not_built(resolved, path, "computing activations again", hint)
+
+
+def check_precision_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """float16 needs a gradient scaler."""
+    if resolved.spec.training.precision is Precision.FP16_MIXED:
+        path = ("training", "precision")
+        hint = "write `bf16-mixed`, or `32-true`"
+        yield _not_built(resolved, path, "precision `16-mixed`", hint)
+
+
+def check_launch_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Runs start on this machine."""
+    target = resolved.spec.launch.target
+    if target is not LaunchTarget.LOCAL:
+        hint = "write `local`, and start `launch.sh` where the run is to be"
+        yield _not_built(resolved, ("launch", "target"), f"launch target `{target}`", hint)
+
+
+def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Curves are written to files."""
+    for at, logger in enumerate(resolved.spec.training.loggers):
+        if logger in _LOGGERS:
+            hint = "write `csv` or `tensorboard`"
+            yield _not_built(resolved, ("training", "loggers", at), f"logger `{logger}`", hint)
+
+
+def check_source_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """`.nemo` checkpoints are read by NeMo only."""
+    if resolved.spec.model.source.endswith(".nemo"):
+        hint = "name a Hugging Face folder, a hub id or a `.gguf` file"
+        yield _not_built(resolved, ("model", "source"), "reading `.nemo` checkpoints", hint)
+
+
+def check_data_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Rows come from text files."""
+    for path in data_paths(resolved.tree, resolved.spec):
+        feature = unbuilt_data(path.text)
+        if feature is not None:
+            hint = "write the rows to a `.jsonl`, `.json` or `.csv` file"
+            yield rules.NOT_BUILT_YET.at(path.span, feature=feature, help=hint)
+
+
+def _not_built(resolved: ResolvedSpec, path: Path, feature: str, hint: str) -> Diagnostic:
+    return rules.NOT_BUILT_YET.at(resolved.place(*path), feature=feature, help=hint)

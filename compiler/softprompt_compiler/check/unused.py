@@ -1,0 +1,109 @@
+"""SP0242: a field that another field leaves without effect.
+
+A field that says no more than its own default is let pass: the run is what the spec says.
+"""
+
+from collections.abc import Iterator
+
+from softprompt_compiler.catalogue import cross as rules
+from softprompt_compiler.check.places import key_label
+from softprompt_compiler.diagnostic import Diagnostic, Label
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.spec.section import Section
+from softprompt_compiler.tree import Path
+from softprompt_plan.vocabulary import (
+    EncoderType,
+    InitMethod,
+    ModelSourceKind,
+    PromptStyle,
+    ScheduleName,
+)
+
+_ENCODER_KEYS = {
+    EncoderType.MLP: {"hidden_size", "num_layers"},
+    EncoderType.LSTM: {"hidden_size", "num_layers", "dropout"},
+    EncoderType.TPMLP: {"hidden_size", "init_std"},
+    EncoderType.EMBEDDING: set[str](),
+}
+_INIT_KEYS = {"text": InitMethod.TEXT, "labels": InitMethod.CLASS_LABELS, "path": InitMethod.PROMPT}
+_SAMPLING_KEYS = ("top_k", "top_p", "temperature")
+
+
+def check_unused_encoder(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """With prompt-tuning there is no encoder; an encoder uses the keys of its type."""
+    learning, path = resolved.spec.prompt_learning, ("prompt_learning", "encoder")
+    if learning.virtual_prompt_style is PromptStyle.PROMPT_TUNING:
+        if resolved.is_given(*path):
+            reason = "`prompt-tuning` has no encoder"
+            cause = _cause(resolved, "prompt_learning", "virtual_prompt_style")
+            yield _unused(resolved, path, reason, cause)
+        return
+    encoder, cause = learning.encoder, _cause(resolved, *path, "type")
+    for key in ("hidden_size", "num_layers", "dropout", "init_std"):
+        if key not in _ENCODER_KEYS[encoder.type] and _says_something(encoder, key):
+            reason = f"an encoder of type `{encoder.type}` does not use it"
+            yield _unused(resolved, (*path, key), reason, cause)
+    if encoder.type is EncoderType.LSTM and encoder.num_layers == 1 and encoder.dropout > 0:
+        reason = "it stands between the LSTM's layers, and there is one"
+        cause = _cause(resolved, *path, "num_layers")
+        yield _unused(resolved, (*path, "dropout"), reason, cause)
+
+
+def check_unused_init(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """An init method uses its own key."""
+    init, path = resolved.spec.prompt_learning.init, ("prompt_learning", "init")
+    for key, method in _INIT_KEYS.items():
+        if init.method is not method and _says_something(init, key):
+            reason = f"init method `{init.method}` does not use it"
+            yield _unused(resolved, (*path, key), reason, _cause(resolved, *path, "method"))
+
+
+def check_unused_sampling(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Greedy generation draws nothing."""
+    inference = resolved.spec.inference
+    for key in _SAMPLING_KEYS if inference.greedy else ():
+        if _says_something(inference, key):
+            reason = "with `greedy: true` nothing is drawn"
+            cause = _cause(resolved, "inference", "greedy")
+            yield _unused(resolved, ("inference", key), reason, cause)
+
+
+def check_unused_schedule(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """A constant learning rate does not end lower."""
+    path = ("training", "optim", "sched")
+    sched = resolved.spec.training.optim.sched
+    for key in ("constant_steps", "min_lr") if sched.name is ScheduleName.CONSTANT else ():
+        if _says_something(sched, key):
+            reason = "the schedule `constant` does not use it"
+            yield _unused(resolved, (*path, key), reason, _cause(resolved, *path, "name"))
+
+
+def check_unused_revision(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Only a hub id has revisions."""
+    if resolved.spec.model.revision is None or resolved.model_kind is ModelSourceKind.HUB:
+        return
+    reason = "only a hub id has revisions"
+    yield _unused(resolved, ("model", "revision"), reason, _cause(resolved, "model", "source"))
+
+
+def _says_something(section: Section, key: str) -> bool:
+    """Whether a field is given and differs from its default."""
+    default = type(section).model_fields[key].get_default(call_default_factory=True)
+    return key in section.model_fields_set and getattr(section, key) != default
+
+
+def _cause(resolved: ResolvedSpec, *path: str) -> Label | None:
+    """The field that leaves another one without effect, where the spec says it."""
+    if not resolved.is_given(*path):
+        return None
+    return Label(span=resolved.place(*path), text="because of this")
+
+
+def _unused(resolved: ResolvedSpec, path: Path, reason: str, cause: Label | None) -> Diagnostic:
+    return rules.UNUSED_FIELD.at(
+        key_label(resolved, "", *path).span,
+        key=path[-1],
+        reason=reason,
+        labels=[cause] if cause else [],
+        help="remove it",
+    )
