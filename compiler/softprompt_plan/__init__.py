@@ -1,0 +1,1 @@
+"""The contract of compiler and runtime: plan, templates, tokenization, rows. Only stdlib."""

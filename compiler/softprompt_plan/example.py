@@ -1,0 +1,274 @@
+"""Records -> examples: token ids, virtual positions, the answer's start and the loss mask.
+
+One code for the compiler, which checks data, and the runtime, which trains on it. The tokenizer is
+handed in. `docs/templates.md` states the rules.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import final
+
+from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
+from softprompt_plan.fitting import CutRule, Fitted, fit_rows
+from softprompt_plan.layout import Layout, Values, Whitespace, lay_out
+from softprompt_plan.plan import TaskPlan
+from softprompt_plan.template import Field, Template, parse_template
+from softprompt_plan.template_checks import TemplateError, check_template, fatal_faults
+from softprompt_plan.tokenization import Encoding, Tokenizer
+
+__all__ = [
+    "Encoding",
+    "Example",
+    "RecordError",
+    "RecordErrorKind",
+    "RowEncoder",
+    "SpecialTokenError",
+    "TemplateError",
+    "Tokenizer",
+    "Unfit",
+    "UnfitReason",
+    "Whitespace",
+]
+
+_ROWS_AT_ONCE = 1024  # keeps the encodings, which are large, out of memory soon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One row as the model sees it. L: its tokens."""
+
+    task: str
+    input_ids: tuple[int, ...]  # (L,); virtual token k of the task is -1-k
+    answer_start: int | None  # None with whole-row loss, and for a prompt
+    loss_mask: tuple[bool, ...]  # (L,), not shifted: whether predicting this very token counts
+    cut: tuple[tuple[str, int], ...]  # (truncate field, tokens it lost), only those that lost some
+    cut_spans: tuple[tuple[int, int], ...] = ()  # characters [start, end) that each of `cut` lost
+
+
+class UnfitReason(StrEnum):
+    """Why a row cannot be made to fit."""
+
+    NOTHING_TO_CUT = "nothing_to_cut"  # no truncate field, or all of them are empty
+    CUT_TOO_LITTLE = "cut_too_little"  # too long even with its truncate fields empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A row that is too long and stays so."""
+
+    task: str
+    reason: UnfitReason
+    num_tokens: int  # of the full row, virtual tokens, BOS and EOS included
+    min_tokens: int  # with all truncate fields empty
+    max_seq_length: int
+
+
+class RecordErrorKind(StrEnum):
+    """What is wrong with a field of a record."""
+
+    MISSING = "missing"
+    NOT_TEXT = "not_text"
+    LONE_SURROGATE = "lone_surrogate"
+
+
+class RecordError(ValueError):
+    """A record that the template cannot be filled with. `row` counts from 0 in its batch."""
+
+    def __init__(self, kind: RecordErrorKind, field: str, row: int) -> None:
+        saying = {
+            RecordErrorKind.MISSING: "is missing",
+            RecordErrorKind.NOT_TEXT: "is not text",
+            RecordErrorKind.LONE_SURROGATE: "holds half a surrogate pair, which is no character",
+        }
+        super().__init__(f"row {row}: the field {field!r} {saying[kind]}")
+        self.kind = kind
+        self.field = field
+        self.row = row
+
+
+class SpecialTokenError(ValueError):
+    """A BOS or EOS is asked for that the tokenizer does not have."""
+
+
+@final
+class RowEncoder:
+    """Encodes the records of one task.
+
+    add_bos, add_eos: BOS in front of every row, EOS after every row that is not a prompt.
+    optional_fields: fields that count as empty where a record lacks them.
+    Raises TemplateError if the task's template cannot be used, SpecialTokenError.
+    """
+
+    def __init__(
+        self,
+        task: TaskPlan,
+        tokenizer: Tokenizer,
+        max_seq_length: int,
+        add_bos: bool,
+        add_eos: bool = True,
+        *,
+        optional_fields: Collection[str] = (),
+        whitespace: Whitespace = Whitespace.KEPT,
+    ) -> None:
+        template = _checked_template(task)
+        self._task = task
+        self._tokenizer = tokenizer
+        self._max_seq_length = max_seq_length
+        self._bos = _special("BOS", tokenizer.bos_id) if add_bos else ()
+        self._eos = _special("EOS", tokenizer.eos_id) if add_eos else ()
+        self._optional = frozenset(optional_fields)
+        self._row = _row_layout(template, task, whitespace)
+        self._prompt = RowLayout(whole=self._row.prompt or self._row.whole, prompt=None)
+        self._row_fields = template.fields
+        self._prompt_fields = _prompt_fields(template, task.answer_field)
+
+    def encode_batch(
+        self, records: Sequence[Mapping[str, object]], for_inference: bool = False
+    ) -> list[Example | Unfit]:
+        """One result for each record, in order. Records are read, never changed.
+
+        for_inference: the prompt only, which ends before the answer; the record need not have one.
+        Raises RecordError at the first record that lacks a field or holds something but text.
+        """
+        fields = self._prompt_fields if for_inference else self._row_fields
+        results: list[Example | Unfit] = []
+        for first in range(0, len(records), _ROWS_AT_ONCE):
+            some = records[first : first + _ROWS_AT_ONCE]
+            rows = [self._values(record, fields, first + at) for at, record in enumerate(some)]
+            results.extend(self._encode(rows, for_inference))
+        return results
+
+    def _values(self, record: Mapping[str, object], fields: Sequence[str], row: int) -> Values:
+        values: dict[str, str] = {}
+        for field in fields:
+            value = record.get(field)
+            if value is None and field not in record and field in self._optional:
+                value = ""
+            if not isinstance(value, str):
+                missing = field not in record
+                kind = RecordErrorKind.MISSING if missing else RecordErrorKind.NOT_TEXT
+                raise RecordError(kind, field, row)
+            if not _is_unicode(value):
+                raise RecordError(RecordErrorKind.LONE_SURROGATE, field, row)
+            values[field] = value
+        return values
+
+    def _encode(self, rows: Sequence[Values], for_inference: bool) -> Iterator[Example | Unfit]:
+        layout = self._prompt if for_inference else self._row
+        eos = () if for_inference else self._eos
+        limit = self._max_seq_length - len(self._bos) - len(eos)
+        encoded = encode_rows(layout, self._tokenizer, rows)
+        too_long = {at: (rows[at], row) for at, row in enumerate(encoded) if row.num_tokens > limit}
+        fitted = self._fit(layout, limit, too_long)
+        extra = self._max_seq_length - limit
+        for at, row in enumerate(encoded):
+            after = fitted.get(at) or Fitted(row=row, cuts=())
+            if after.row.num_tokens > limit:
+                yield self._unfit(row.num_tokens + extra, after.row.num_tokens + extra, after)
+            else:
+                yield self._example(layout.whole, after, eos)
+
+    def _fit(
+        self, layout: RowLayout, limit: int, rows: Mapping[int, tuple[Values, EncodedRow]]
+    ) -> dict[int, Fitted]:
+        if not rows or not self._task.truncate_fields:
+            return {}
+        present = tuple(
+            name for name in self._task.truncate_fields if layout.whole.count_field(name)
+        )
+        rule = CutRule(limit=limit, fields=present, side=self._task.truncate_side)
+        return fit_rows(
+            rule, layout.whole, lambda asked: encode_rows(layout, self._tokenizer, asked), rows
+        )
+
+    def _unfit(self, num_tokens: int, min_tokens: int, after: Fitted) -> Unfit:
+        return Unfit(
+            task=self._task.name,
+            reason=UnfitReason.CUT_TOO_LITTLE if after.cuts else UnfitReason.NOTHING_TO_CUT,
+            num_tokens=num_tokens,
+            min_tokens=min_tokens,
+            max_seq_length=self._max_seq_length,
+        )
+
+    def _example(self, layout: Layout, fitted: Fitted, eos: tuple[int, ...]) -> Example:
+        row = fitted.row
+        ids: list[int] = [*self._bos]
+        for part in row.parts:
+            ids.extend(part)
+        ids.extend(eos)
+        start = None
+        if self._task.answer_only_loss and row.answer_start is not None:
+            start = row.answer_start + len(self._bos)
+        return Example(
+            task=self._task.name,
+            input_ids=tuple(ids),
+            answer_start=start,
+            loss_mask=_loss_mask(ids, start),
+            cut=tuple((cut.field, cut.num_tokens) for cut in fitted.cuts),
+            cut_spans=tuple((cut.start, cut.end) for cut in fitted.cuts),
+        )
+
+
+def _loss_mask(ids: Sequence[int], answer_start: int | None) -> tuple[bool, ...]:
+    """The answer and EOS, or every token that is not virtual."""
+    if answer_start is not None:
+        return (False,) * answer_start + (True,) * (len(ids) - answer_start)
+    return tuple([token >= 0 for token in ids])
+
+
+def _checked_template(task: TaskPlan) -> Template:
+    template = parse_template(task.prompt_template)
+    faults = [
+        *template.faults,
+        *check_template(
+            template,
+            virtual_token_splits=task.virtual_token_splits,
+            answer_field=task.answer_field,
+            answer_only_loss=task.answer_only_loss,
+            truncate_fields=task.truncate_fields,
+        ),
+    ]
+    fatal = fatal_faults(faults)
+    if fatal:
+        raise TemplateError(fatal)
+    return template
+
+
+def _row_layout(template: Template, task: TaskPlan, whitespace: Whitespace) -> RowLayout:
+    whole = lay_out(template.segments, task.virtual_token_splits, whitespace)
+    answer = _answer_at(template, task.answer_field)
+    if answer is None:
+        return RowLayout(whole=whole, prompt=None)
+    before = template.segments[:answer]
+    return RowLayout(whole=whole, prompt=lay_out(before, task.virtual_token_splits, whitespace))
+
+
+def _answer_at(template: Template, answer_field: str | None) -> int | None:
+    """The segment that is the answer."""
+    for at, segment in enumerate(template.segments):
+        if isinstance(segment, Field) and segment.name == answer_field:
+            return at
+    return None
+
+
+def _prompt_fields(template: Template, answer_field: str | None) -> tuple[str, ...]:
+    before = template.segments[: _answer_at(template, answer_field)]
+    names = [segment.name for segment in before if isinstance(segment, Field)]
+    return tuple(dict.fromkeys(names))
+
+
+def _special(name: str, token_id: int | None) -> tuple[int, ...]:
+    if token_id is None:
+        raise SpecialTokenError(f"the tokenizer has no {name}")
+    return (token_id,)
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,261 @@
+"""Text -> token ids, by a tokenizer that is handed in: no tokenizer library is imported here."""
+
+import json
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, final
+
+
+class Encoding(Protocol):
+    """Token ids of one text, and for each the characters [start, end) it came from.
+
+    Starts never decrease. The tokens of a character that takes several share its offsets, or stand
+    empty before the last of them.
+    """
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """The token ids."""
+        ...
+
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]]:
+        """Start and end character of each token."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """What rows are encoded with. It adds no BOS or EOS and reads no text as a special token."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """Begin of sequence, None if the model has none."""
+        ...
+
+    @property
+    def eos_id(self) -> int | None:
+        """End of sequence, None if the model has none."""
+        ...
+
+    def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoding]:
+        """The encoding of each text, in order."""
+        ...
+
+    def encode_continuation(self, text: str) -> list[int]:
+        """The ids of text that goes on where other text stopped: no dummy prefix is added."""
+        ...
+
+    def keeps_border(self, last: str, first: str) -> bool:
+        """Whether no token over a border proves that the text before it has these ids alone too.
+
+        last, first: the characters before and after the border. False is always a right answer,
+        and costs a second encoding.
+        """
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the ids, special tokens written out."""
+        ...
+
+
+def tokens_before(encoding: Encoding, position: int) -> int | None:
+    """Number of tokens before a character position, None if a token lies across it."""
+    offsets = encoding.offsets
+    count = bisect_left(offsets, (position,))
+    if count and offsets[count - 1][1] > position:
+        return None
+    return count
+
+
+class TokenizersBackend(Protocol):
+    """What is used of a `tokenizers.Tokenizer`, whose own pages describe it."""
+
+    # ruff: noqa: D102
+    @classmethod
+    def from_str(cls, json: str, /) -> Self: ...
+
+    def to_str(self, pretty: bool = False) -> str: ...
+
+    def encode_batch(
+        self, input: Any, is_pretokenized: bool = False, add_special_tokens: bool = True
+    ) -> Sequence[Encoding]: ...
+
+    def decode(self, ids: Any, skip_special_tokens: bool = True) -> str: ...
+
+
+@final
+class FastTokenizer:
+    """A `tokenizers.Tokenizer` without added tokens, so that data cannot write special ones.
+
+    decoder: a backend that knows the special tokens too; by default the one that encodes.
+    """
+
+    def __init__(
+        self,
+        backend: TokenizersBackend,
+        bos_id: int | None,
+        eos_id: int | None,
+        decoder: TokenizersBackend | None = None,
+    ) -> None:
+        self.bos_id = bos_id
+        self.eos_id = eos_id
+        self._backend = backend
+        self._decoder = decoder or backend
+        spec = json.loads(backend.to_str())
+        self._borders = _border_facts(spec)
+        self._continues = backend
+        if _drop_dummy_prefix(spec):
+            self._continues = type(backend).from_str(json.dumps(spec))
+
+    def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoding]:
+        """See `Tokenizer`."""
+        return self._backend.encode_batch(texts, add_special_tokens=False)
+
+    def encode_continuation(self, text: str) -> list[int]:
+        """See `Tokenizer`."""
+        return list(self._continues.encode_batch([text], add_special_tokens=False)[0].ids)
+
+    def keeps_border(self, last: str, first: str) -> bool:
+        """See `Tokenizer`; docs/templates.md gives the proof."""
+        if not self._borders.local or last.isspace():
+            return False
+        if first == " ":
+            return self._borders.splits_at_space or self._borders.merges_only
+        joins = first > "\x7f" and self._borders.normalizes
+        sign = unicodedata.category(last)[0] in "PS" and last not in "'\u2019"
+        return sign and not joins and self._borders.merges_only
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Tokenizer`."""
+        return self._decoder.decode(list(ids), skip_special_tokens=False)
+
+
+class SentencePieceBackend(Protocol):
+    """What is used of a `sentencepiece.SentencePieceProcessor`, whose own pages describe it."""
+
+    def __init__(self, *, model_proto: bytes) -> None: ...
+
+    def serialized_model_proto(self) -> bytes: ...
+
+    def encode(self, input: Any, *, return_type: Any) -> Any: ...
+
+    def decode(self, input: Any) -> str: ...
+
+    def bos_id(self) -> int: ...
+
+    def eos_id(self) -> int: ...
+
+
+@final
+@dataclass(frozen=True)
+class PieceEncoding:
+    """An `Encoding` in plain lists."""
+
+    ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+
+
+@final
+class SentencePieceTokenizer:
+    """A SentencePiece model. Control pieces are never read from text: the library sees to that."""
+
+    def __init__(self, processor: SentencePieceBackend) -> None:
+        self.bos_id = _id_or_none(processor.bos_id())
+        self.eos_id = _id_or_none(processor.eos_id())
+        self._processor = processor
+        # A protobuf message that stands twice is merged: normalizer_spec.add_dummy_prefix = false.
+        without_prefix = processor.serialized_model_proto() + b"\x1a\x02\x18\x00"
+        self._continues = type(processor)(model_proto=without_prefix)
+        # Models that shorten runs of spaces would drop the one that begins a continuation.
+        self._drops_spaces = not self._continues.encode(" ", return_type=int)
+
+    def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoding]:
+        """See `Tokenizer`."""
+        found = self._processor.encode(list(texts), return_type="offset_mapping")
+        return [PieceEncoding(item["ids"], item["offsets"]) for item in found]
+
+    def encode_continuation(self, text: str) -> list[int]:
+        """See `Tokenizer`."""
+        # Such a model turns all white space into one space, and the dummy prefix is that space.
+        spaced = self._drops_spaces and text[:1].isspace()
+        processor = self._processor if spaced else self._continues
+        return list(processor.encode(text, return_type=int))
+
+    def keeps_border(self, last: str, first: str) -> bool:
+        """Never: a normalized character's pieces do not all carry its offsets."""
+        return False
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Tokenizer`."""
+        return self._processor.decode(list(ids))
+
+
+def _id_or_none(piece_id: int) -> int | None:
+    return piece_id if piece_id >= 0 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _BorderFacts:
+    """What a tokenizer.json says about ids on both sides of a border that no token crosses."""
+
+    local: bool  # model and normalizer work from the left, character by character
+    merges_only: bool  # a word's ids come from its merges or pieces alone
+    splits_at_space: bool  # a space after a word always begins the next word
+    normalizes: bool  # a character may be joined to the one before it
+
+
+_SPACE_SPLITTERS = {"Split", "Whitespace", "WhitespaceSplit", "BertPreTokenizer"}
+_PRE_TOKENIZERS = {*_SPACE_SPLITTERS, "ByteLevel", "Metaspace", "Digits", "Punctuation"}
+_NORMALIZERS = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Precompiled"}
+
+
+def _border_facts(spec: Mapping[str, Any]) -> _BorderFacts:
+    model = spec["model"]
+    words = _steps(spec.get("pre_tokenizer"), "pretokenizers")
+    normalizers = _steps(spec.get("normalizer"), "normalizers")
+    kinds = {step["type"] for step in words}
+    normalizer_kinds = {step["type"] for step in normalizers if not _puts_one_for_one(step)}
+    local_model = model["type"] in ("BPE", "Unigram") and not model.get("dropout")
+    return _BorderFacts(
+        local=local_model and kinds <= _PRE_TOKENIZERS and normalizer_kinds <= _NORMALIZERS,
+        merges_only=not model.get("ignore_merges"),
+        splits_at_space=bool(kinds & _SPACE_SPLITTERS)
+        or any(step["type"] == "ByteLevel" and step.get("use_regex", True) for step in words),
+        normalizes=bool(normalizer_kinds),
+    )
+
+
+def _puts_one_for_one(step: Mapping[str, Any]) -> bool:
+    """Whether a normalizer leaves all but the text's begin character by character."""
+    if step["type"] == "Replace":
+        return len(step["pattern"].get("String", "")) == 1
+    return step["type"] == "Prepend"
+
+
+def _steps(step: Mapping[str, Any] | None, children: str) -> list[Any]:
+    """A normalizer or pre-tokenizer as the flat list of its steps."""
+    if step is None:
+        return []
+    if step["type"] != "Sequence":
+        return [step]
+    return [leaf for child in step[children] for leaf in _steps(child, children)]
+
+
+def _drop_dummy_prefix(spec: dict[str, Any]) -> bool:
+    """Edit a tokenizer.json so that it puts nothing before a text. Whether anything was edited."""
+    before = json.dumps(spec)
+    for step in _steps(spec.get("pre_tokenizer"), "pretokenizers"):
+        if step["type"] == "Metaspace":
+            step["prepend_scheme"] = "never"
+            step.pop("add_prefix_space", None)
+        elif step["type"] == "ByteLevel":
+            step["add_prefix_space"] = False
+    normalizers = _steps(spec.get("normalizer"), "normalizers")
+    for step in normalizers:
+        if step["type"] == "Strip":
+            step["strip_left"] = False
+    kept = [step for step in normalizers if step["type"] != "Prepend"]
+    spec["normalizer"] = {"type": "Sequence", "normalizers": kept} if kept else None
+    return json.dumps(spec) != before
