@@ -11,7 +11,7 @@ from typing import final
 
 from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
 from softprompt_plan.fitting import CutRule, Fitted, fit_rows
-from softprompt_plan.layout import Layout, Values, Whitespace, lay_out
+from softprompt_plan.layout import Values, Whitespace, lay_out
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.template import Field, Template, parse_template
 from softprompt_plan.template_checks import TemplateError, check_template, fatal_faults
@@ -51,11 +51,12 @@ class UnfitReason(StrEnum):
 
     NOTHING_TO_CUT = "nothing_to_cut"  # no truncate field, or all of them are empty
     CUT_TOO_LITTLE = "cut_too_little"  # too long even with its truncate fields empty
+    NOTHING_TO_LEARN = "nothing_to_learn"  # no token in the loss: an empty answer, no EOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfit:
-    """A row that is too long and stays so."""
+    """A row that is too long and stays so, or that has no token in the loss."""
 
     task: str
     reason: UnfitReason
@@ -161,13 +162,17 @@ class RowEncoder:
         encoded = encode_rows(layout, self._tokenizer, rows)
         too_long = {at: (rows[at], row) for at, row in enumerate(encoded) if row.num_tokens > limit}
         fitted = self._fit(layout, limit, too_long)
-        extra = self._max_seq_length - limit
         for at, row in enumerate(encoded):
             after = fitted.get(at) or Fitted(row=row, cuts=())
             if after.row.num_tokens > limit:
-                yield self._unfit(row.num_tokens + extra, after.row.num_tokens + extra, after)
+                yield self._unfit(_too_long(after), row, after, eos)
+                continue
+            example = self._example(after, eos)
+            # Nothing predicts a row's first token, so it is never in the loss.
+            if for_inference or True in example.loss_mask[1:]:
+                yield example
             else:
-                yield self._example(layout.whole, after, eos)
+                yield self._unfit(UnfitReason.NOTHING_TO_LEARN, row, after, eos)
 
     def _fit(
         self, layout: RowLayout, limit: int, rows: Mapping[int, tuple[Values, EncodedRow]]
@@ -182,16 +187,19 @@ class RowEncoder:
             rule, layout.whole, lambda asked: encode_rows(layout, self._tokenizer, asked), rows
         )
 
-    def _unfit(self, num_tokens: int, min_tokens: int, after: Fitted) -> Unfit:
+    def _unfit(
+        self, reason: UnfitReason, row: EncodedRow, after: Fitted, eos: tuple[int, ...]
+    ) -> Unfit:
+        extra = len(self._bos) + len(eos)
         return Unfit(
             task=self._task.name,
-            reason=UnfitReason.CUT_TOO_LITTLE if after.cuts else UnfitReason.NOTHING_TO_CUT,
-            num_tokens=num_tokens,
-            min_tokens=min_tokens,
+            reason=reason,
+            num_tokens=row.num_tokens + extra,
+            min_tokens=after.row.num_tokens + extra,
             max_seq_length=self._max_seq_length,
         )
 
-    def _example(self, layout: Layout, fitted: Fitted, eos: tuple[int, ...]) -> Example:
+    def _example(self, fitted: Fitted, eos: tuple[int, ...]) -> Example:
         row = fitted.row
         ids: list[int] = [*self._bos]
         for part in row.parts:
@@ -208,6 +216,10 @@ class RowEncoder:
             cut=tuple((cut.field, cut.num_tokens) for cut in fitted.cuts),
             cut_spans=tuple((cut.start, cut.end) for cut in fitted.cuts),
         )
+
+
+def _too_long(after: Fitted) -> UnfitReason:
+    return UnfitReason.CUT_TOO_LITTLE if after.cuts else UnfitReason.NOTHING_TO_CUT
 
 
 def _loss_mask(ids: Sequence[int], answer_start: int | None) -> tuple[bool, ...]:

@@ -1,17 +1,18 @@
 """Rows that are too long lose text of their truncate fields: no more than they must.
 
-A field is cut where a token of the full row begins, never within a character. Then the row is
-encoded again, so that its ids are those of the text it still has. Of the possible cuts the
-smallest that fits is taken: with the next smaller one the row would still be too long.
+A field is cut where a token of the full row begins, never within a character or between a letter
+and its combining marks. Then the row is encoded again, so that its ids are those of the text it
+still has. Of the possible cuts the smallest that fits is taken: with the next smaller one the row
+would still be too long.
 """
 
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from softprompt_plan.encoding import EncodedRow
-from softprompt_plan.graphemes import is_grapheme_border
 from softprompt_plan.layout import Layout, Stretch, Values
 from softprompt_plan.vocabulary import TruncateSide
 
@@ -168,6 +169,11 @@ def _borders_within(
     for token in range(first, last):
         at = offsets[token][0] - begin
         covered = offsets[token - 1][1] - begin if token else 0
-        if borders[-1][0] < at < len(text) and covered <= at and is_grapheme_border(text, at):
+        if borders[-1][0] < at < len(text) and covered <= at and not _is_mark(text[at]):
             borders.append((at, token))
     return [*borders, (len(text), max(first, last))] if text else borders
+
+
+def _is_mark(character: str) -> bool:
+    """Whether the character is drawn onto the one before it: an accent, a vowel sign."""
+    return character > "\u02ff" and unicodedata.category(character).startswith("M")
