@@ -11,13 +11,18 @@ from pathlib import Path
 
 from softprompt_compiler.data_paths import DataPath, data_paths, resolve_data_path
 from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.resolve_model import resolve_model
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.trained_prompt import (
+    TrainedPrompt,
+    read_trained_prompt,
+    soft_prompt_paths,
+)
 from softprompt_compiler.tree import Tree
 from softprompt_compiler.world import World
 from softprompt_plan.template import Template, parse_template
-from softprompt_plan.vocabulary import ModelSourceKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +40,31 @@ def resolve(tree: Tree, spec: Spec, world: World) -> Resolution:
     for path in data_paths(tree, spec):
         files[path], faults = resolve_data_path(path, world)
         found += faults
+    model = resolve_model(tree, spec, world)
     resolved = ResolvedSpec(
         tree=tree,
         spec=spec,
         templates=dict(_templates(spec)),
         found=files,
-        model_kind=_model_kind(spec, world),
+        model=model,
+        soft_prompts=_soft_prompts(tree, spec, world, found),
     )
-    return Resolution(resolved=resolved, diagnostics=tuple(found))
+    return Resolution(resolved=resolved, diagnostics=(*found, *model.diagnostics))
+
+
+def _soft_prompts(
+    tree: Tree, spec: Spec, world: World, found: list[Diagnostic]
+) -> dict[str, TrainedPrompt]:
+    """The trained soft prompts that the spec names, by the key that names them."""
+    prompts: dict[str, TrainedPrompt] = {}
+    for key, path, text in soft_prompt_paths(spec):
+        span = tree.nearest(path).span
+        trained = read_trained_prompt(text, span, world)
+        if isinstance(trained, TrainedPrompt):
+            prompts[key] = trained
+        else:
+            found.append(trained)
+    return prompts
 
 
 def _templates(spec: Spec) -> Iterator[tuple[str, Template]]:
@@ -50,10 +72,3 @@ def _templates(spec: Spec) -> Iterator[tuple[str, Template]]:
         for name, task in spec.tasks.items():
             with suppress(DamagedFieldError):
                 yield name, parse_template(task.prompt_template)
-
-
-def _model_kind(spec: Spec, world: World) -> ModelSourceKind:
-    source = spec.model.source
-    if source.startswith("package:") or source.endswith(".gguf"):
-        return ModelSourceKind.GGUF
-    return ModelSourceKind.FOLDER if world.is_folder(world.path(source)) else ModelSourceKind.HUB

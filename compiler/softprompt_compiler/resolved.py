@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softprompt_compiler.data_paths import DataPath
+from softprompt_compiler.resolve_model import ModelFiles
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.trained_prompt import TrainedPrompt
 from softprompt_compiler.tree import Tree
 from softprompt_plan.template import Template
 from softprompt_plan.vocabulary import ModelSourceKind
@@ -21,7 +23,21 @@ class ResolvedSpec:
     spec: Spec
     templates: Mapping[str, Template]  # by task
     found: Mapping[DataPath, tuple[Path, ...]]  # the data files that are there
-    model_kind: ModelSourceKind
+    model: ModelFiles
+    soft_prompts: Mapping[str, TrainedPrompt]  # by the key that names them
+
+    @property
+    def model_kind(self) -> ModelSourceKind:
+        """What `model.source` names. Raises DamagedFieldError if it names nothing."""
+        if self.model.kind is None:
+            raise DamagedFieldError("source")
+        return self.model.kind
+
+    def soft_prompt(self, key: str) -> TrainedPrompt:
+        """The trained soft prompt under a key. Raises DamagedFieldError if it was not found."""
+        if key not in self.soft_prompts:
+            raise DamagedFieldError(key)
+        return self.soft_prompts[key]
 
     def template(self, task: str) -> Template:
         """A task's template. Raises DamagedFieldError if it did not bind."""

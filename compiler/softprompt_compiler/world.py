@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
 
+from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
+from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
 
 _CHUNK = 1 << 20  # bytes
 
@@ -42,6 +44,18 @@ class World(Protocol):
 
     def digest(self, path: Path) -> str:
         """sha256 of a file's bytes. Raises OSError."""
+        ...
+
+    def read(self, path: Path, most: int) -> bytes:
+        """The first `most` bytes of a file. Raises OSError."""
+        ...
+
+    def locate_model(self, source: str, revision: str | None) -> Located | NotFound:
+        """The files of a `model.source`."""
+        ...
+
+    def tokenizer(self, path: Path) -> TokenizerFile:
+        """The tokenizer of a located model. Raises TokenizerError."""
         ...
 
 
@@ -89,3 +103,16 @@ class LocalWorld:
             while chunk := file.read(_CHUNK):
                 sha.update(chunk)
         return sha.hexdigest()
+
+    def read(self, path: Path, most: int) -> bytes:
+        """See World."""
+        with path.open("rb") as file:
+            return file.read(most)
+
+    def locate_model(self, source: str, revision: str | None) -> Located | NotFound:
+        """See World."""
+        return locate_model(source, self.spec_folder, self.environment, revision)
+
+    def tokenizer(self, path: Path) -> TokenizerFile:
+        """See World."""
+        return read_tokenizer(path)

@@ -67,13 +67,6 @@ def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             yield _not_built(resolved, ("training", "loggers", at), f"logger `{logger}`", hint)
 
 
-def check_source_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """`.nemo` checkpoints are read by NeMo only."""
-    if resolved.spec.model.source.endswith(".nemo"):
-        hint = "name a Hugging Face folder, a hub id or a `.gguf` file"
-        yield _not_built(resolved, ("model", "source"), "reading `.nemo` checkpoints", hint)
-
-
 def check_data_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """Rows come from text files."""
     for path in data_paths(resolved.tree, resolved.spec):

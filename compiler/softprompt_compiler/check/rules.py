@@ -9,6 +9,7 @@ from softprompt_compiler.check import (
     prompt_learning,
     repeated,
     template,
+    trained,
     training,
     unused,
     virtual_tokens,
@@ -36,6 +37,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_sampling,
     unused.check_unused_schedule,
     unused.check_unused_revision,
+    trained.check_something_to_train,
     repeated.check_repeated,
     repeated.check_shared_files,
     not_built.check_parallelism_built,
@@ -43,7 +45,6 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     not_built.check_precision_built,
     not_built.check_launch_built,
     not_built.check_loggers_built,
-    not_built.check_source_built,
     not_built.check_data_built,
 )
 TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
@@ -57,6 +58,8 @@ TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
     answer.check_renamed_fields,
     answer.check_metrics,
     prompt_learning.check_many_virtual_tokens,
+    trained.check_restored_task,
+    trained.check_init_prompt,
     repeated.check_repeated_in_task,
 )
 

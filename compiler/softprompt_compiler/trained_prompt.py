@@ -1,0 +1,83 @@
+"""A trained soft prompt that the spec builds on, as far as its JSON tells."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.source import Span
+from softprompt_compiler.spec.section import DamagedFieldError
+from softprompt_compiler.spec.spec import Spec
+from softprompt_compiler.tree import Path
+from softprompt_compiler.world import World
+from softprompt_plan.paths import UnsetVariableError
+
+_FILE = "soft_prompt.json"
+_MOST_BYTES = 16 * 2**20
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedTask:
+    """A task of a trained soft prompt."""
+
+    prompt_template: str
+    virtual_token_splits: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedPrompt:
+    """The tasks of a trained soft prompt by name."""
+
+    tasks: dict[str, TrainedTask]
+
+
+def soft_prompt_paths(spec: Spec) -> Iterator[tuple[str, Path, str]]:
+    """Key, place and text of each path to a trained soft prompt that bound."""
+    with suppress(DamagedFieldError):
+        restore = spec.prompt_learning.restore_path
+        if restore is not None:
+            yield "restore_path", ("prompt_learning", "restore_path"), restore
+    with suppress(DamagedFieldError):
+        start = spec.prompt_learning.init.path
+        if start is not None:
+            yield "init.path", ("prompt_learning", "init", "path"), start
+
+
+def read_trained_prompt(text: str, span: Span, world: World) -> TrainedPrompt | Diagnostic:
+    """The soft prompt in a folder, or what is wrong with it."""
+    try:
+        folder = world.path(text)
+    except UnsetVariableError as error:
+        hint = f"set it, or write a default: `${{{error.name}:-runs}}`"
+        return rules.UNSET_VARIABLE.at(span, variable=error.name, help=hint)
+    if not world.is_file(folder / _FILE):
+        hint = (
+            "name the `soft_prompt` folder of a run that has ended, such as `runs/NAME/soft_prompt`"
+        )
+        return rules.SOFT_PROMPT_NOT_FOUND.at(span, path=text, help=hint)
+    try:
+        return _parse(world.read(folder / _FILE, _MOST_BYTES))
+    except OSError as error:
+        reason = f"{_FILE} cannot be read: {error.strerror}"
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        reason = f"{_FILE} is not as this version writes it"
+    return rules.SOFT_PROMPT_UNREADABLE.at(span, path=text, reason=reason, help="train it again")
+
+
+def _parse(data: bytes) -> TrainedPrompt:
+    """Raises ValueError, TypeError, KeyError or AttributeError for anything unexpected."""
+    value = json.loads(data)
+    if value["format"] != _FORMAT:
+        raise ValueError(value["format"])
+    return TrainedPrompt(tasks={task["name"]: _task(task) for task in value["tasks"]})
+
+
+def _task(value: Any) -> TrainedTask:
+    splits = tuple(value["virtual_token_splits"])
+    if not all(type(split) is int and split > 0 for split in splits):
+        raise ValueError(splits)
+    return TrainedTask(prompt_template=str(value["prompt_template"]), virtual_token_splits=splits)
