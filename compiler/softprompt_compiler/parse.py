@@ -23,6 +23,7 @@ from softprompt_compiler.tree import (
     SequenceNode,
     Tree,
 )
+from softprompt_compiler.yaml_marks import extent
 
 MAX_DEPTH = 50  # a spec needs 6
 
@@ -126,7 +127,7 @@ class _Composer:
         return self.source.span(start, end)
 
     def _start_document(self, event: yaml.DocumentStartEvent) -> None:
-        start = event.start_mark.index
+        start = extent(event)[0]
         if self.root is not None:
             self.found.append(
                 rules.SEVERAL_DOCUMENTS.at(
@@ -141,7 +142,7 @@ class _Composer:
             )
 
     def _refuse_alias(self, event: yaml.AliasEvent) -> None:
-        span = self._span(event.start_mark.index, event.end_mark.index)
+        span = self._span(*extent(event))
         self.found.append(rules.ALIAS.at(span, text=span.text, help=_quote_or_write_out(span)))
         self.has_hole = True
         self._add(_null(span))
@@ -149,7 +150,7 @@ class _Composer:
     def _check_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is None and event.tag is None:
             return
-        at = event.start_mark.index
+        at = extent(event)[0]
         for match in _PROPERTY.finditer(self.source.text, at):
             if self.source.text[at : match.start()].strip():
                 break
@@ -159,7 +160,7 @@ class _Composer:
             at = match.end()
 
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = extent(event)
         style = ScalarStyle.PLAIN if event.style is None else ScalarStyle(event.style)
         if style in (ScalarStyle.LITERAL, ScalarStyle.FOLDED):
             end -= _num_trailing(self.source.text[start:end])
@@ -186,7 +187,7 @@ class _Composer:
             break
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
-        start = event.start_mark.index
+        start = extent(event)[0]
         if len(self._stack) == MAX_DEPTH:
             self.found.append(rules.TOO_DEEP.at(self._span(start, start + 1), limit=MAX_DEPTH))
             self.stopped = self.has_hole = True
@@ -207,7 +208,7 @@ class _Composer:
 
     def _close(self, event: yaml.CollectionEndEvent) -> None:
         done = self._stack.pop()
-        span = self._span(done.start, event.end_mark.index if done.is_flow else _end(done))
+        span = self._span(done.start, extent(event)[1] if done.is_flow else _end(done))
         key_span = done.key_span or (span if self._stack else self._span(done.start))
         if done.is_mapping:
             entries = tuple(done.entries.values())

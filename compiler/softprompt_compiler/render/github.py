@@ -1,5 +1,7 @@
 """For GitHub Actions: workflow commands, which the checks page shows beside the changed lines."""
 
+from collections.abc import Iterable
+
 from softprompt_compiler.diagnostic import Diagnostic, Severity
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.report import Report
@@ -12,9 +14,9 @@ _COMMANDS = {
 }
 
 
-def render(report: Report) -> str:
+def render(reports: Iterable[Report]) -> str:
     """One command a diagnostic, each on its line; "" if nothing was found."""
-    return "".join(_command(diagnostic) + "\n" for diagnostic in report.diagnostics)
+    return "".join(_command(found) + "\n" for report in reports for found in report.diagnostics)
 
 
 def _command(diagnostic: Diagnostic) -> str:

@@ -5,6 +5,7 @@ at 0 and counts the bytes of the UTF-8 text.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
@@ -14,16 +15,19 @@ from softprompt_compiler.source import SourceFile, Span
 FORMAT_VERSION = "1.0"  # 1.x only adds keys
 
 
-def render(report: Report) -> str:
-    """The report as JSON text, in ASCII, ending in a newline."""
-    errors = report.count(Severity.ERROR)
+def render(reports: Sequence[Report]) -> str:
+    """The reports as one JSON object, in ASCII, ending in a newline."""
+    errors = sum(report.count(Severity.ERROR) for report in reports)
     value = {
         "format_version": FORMAT_VERSION,
-        "spec": report.spec,
         "valid": errors == 0,
         "error_count": errors,
-        "warning_count": report.count(Severity.WARNING),
-        "diagnostics": [_diagnostic(each) for each in report.diagnostics],
+        "warning_count": sum(report.count(Severity.WARNING) for report in reports),
+        "diagnostics": [
+            {"spec": report.spec, **_diagnostic(each)}
+            for report in reports
+            for each in report.diagnostics
+        ],
     }
     return json.dumps(value, indent=2) + "\n"
 

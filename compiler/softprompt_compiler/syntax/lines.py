@@ -9,6 +9,7 @@ from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.source import SourceFile, Span
 from softprompt_compiler.syntax.failure import KEY, Failure, content, indent, quote_rest, spaces
 from softprompt_compiler.syntax.values import text_after_value
+from softprompt_compiler.yaml_marks import extent
 
 _KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+):(?=[^\s/])")
 _ITEM = re.compile(r"(\s*)(- +)")
@@ -21,7 +22,7 @@ def colon(failure: Failure) -> Diagnostic:
     last = failure.last
     if last is None or not isinstance(last, yaml.ScalarToken | yaml.ScalarEvent):
         return text_after_value(failure)
-    start = last.start_mark.index
+    start = extent(last)[0]
     first_line = failure.source.line_at(start)
     head = failure.source.text[first_line.start : start]
     if first_line.start == failure.line.start:

@@ -6,6 +6,7 @@ from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.scalars import in_quotes, quoted
 from softprompt_compiler.syntax.failure import KEY, Failure, quote_rest
+from softprompt_compiler.yaml_marks import extent
 
 _CLOSING = {"[": "]", "{": "}"}
 
@@ -13,7 +14,7 @@ _CLOSING = {"[": "]", "{": "}"}
 def text_after_value(failure: Failure) -> Diagnostic:
     """More text behind a closing quote or bracket, on its line."""
     last = failure.last
-    if isinstance(last, yaml.ScalarEvent) and last.start_mark.line < last.end_mark.line:
+    if isinstance(last, yaml.ScalarEvent) and extent(last)[0] < failure.line.start:
         return _quote_closed_too_late(failure, last)
     text = failure.source.text
     end = failure.line.start + len(failure.line.text.rstrip())
@@ -41,7 +42,7 @@ def _requote(value: str) -> tuple[str, str]:
 
 
 def _quote_closed_too_late(failure: Failure, last: yaml.ScalarEvent) -> Diagnostic:
-    start, end = last.start_mark.index, last.end_mark.index
+    start, end = extent(last)
     quote = failure.source.text[start]
     return rules.UNCLOSED_QUOTE.at(
         failure.span(start, start + 1),

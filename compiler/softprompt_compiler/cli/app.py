@@ -1,0 +1,96 @@
+"""The command line as a whole: its commands, its exit codes, and what happens on a bug."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from softprompt_compiler import __version__
+from softprompt_compiler.cli import compile, explain, init, launch, validate
+from softprompt_compiler.cli.bug_report import report_bug
+from softprompt_compiler.cli.failure import CommandFailure
+from softprompt_compiler.cli.output import complain
+
+EXIT_BUG = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="spec",
+    help="Compile a YAML task spec into checked training, evaluation and launch scripts for "
+    "prompt learning, and run them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich costs more to import than a spec to check
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("compile")(compile.compile_)
+app.command("run")(launch.run)
+app.command("evaluate")(launch.evaluate)
+app.command("predict")(launch.predict)
+app.command("explain")(explain.explain)
+app.command("schema")(explain.schema)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"softprompt {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options of the command itself."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (by default the process's own); the exit code.
+
+    0: fine. 1: the spec, its data or the run is at fault. 2: wrong usage, or a bug of softprompt.
+    130: interrupted. Raises nothing.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _print_anything()
+    try:
+        code = app(arguments, prog_name="spec", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter's last flush must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except CommandFailure as failure:
+        complain(failure.message, failure.help)
+        return failure.exit_code
+    except Exception as error:
+        return _usage_error(error) or report_bug(error, arguments) or EXIT_BUG
+
+
+def _usage_error(error: Exception) -> int:
+    """Print typer's own complaint about the command line; 0 if `error` is none."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if not callable(show) or not isinstance(code, int):
+        return 0
+    show()
+    return code
+
+
+def _print_anything() -> None:
+    """Let no character of a spec break the output, whatever the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,125 @@
+"""`spec compile`, and the compiling that every command in front of a run does."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softprompt_compiler.cli.folder import stale_files, write_files
+from softprompt_compiler.cli.options import (
+    Color,
+    ColorChoice,
+    Format,
+    NoData,
+    Out,
+    OutputFormat,
+    Settings,
+    SpecArgument,
+)
+from softprompt_compiler.cli.output import complain, is_for_people, show
+from softprompt_compiler.cli.spec_file import SpecFile, read_spec
+from softprompt_compiler.render.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emitted:
+    """A compiled spec: its files, the folder they belong in, and the name of its run."""
+
+    files: dict[str, str]
+    folder: Path
+    spec_folder: Path
+    run_name: str
+    tasks: tuple[str, ...]
+
+
+def compile_(
+    spec: SpecArgument,
+    out: Out = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if what is there is stale.")
+    ] = False,
+    settings: Settings = None,
+    no_data: NoData = False,
+    output_format: Format = None,
+    color: Color = ColorChoice.AUTO,
+) -> None:
+    """Check a spec and write its scripts, its plan and its manifest into a folder."""
+    emitted = emit(
+        spec,
+        out,
+        settings or [],
+        read_data=not no_data,
+        output_format=output_format,
+        color=color,
+    )
+    if check:
+        raise typer.Exit(_report_stale(spec, emitted))
+    write_files(emitted.folder, emitted.files)
+    if is_for_people(output_format):
+        sys.stdout.write(f"{emitted.folder}: {', '.join(emitted.files)}\n")
+
+
+def emit(
+    spec: str,
+    out: str | None,
+    settings: list[str],
+    *,
+    read_data: bool = True,
+    output_format: OutputFormat | None = None,
+    color: ColorChoice = ColorChoice.AUTO,
+) -> Emitted:
+    """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors."""
+    file = read_spec(spec)
+    emitted, report = _compile(spec, file, out, settings, read_data=read_data)
+    show([report], output_format, color)
+    if emitted is None:
+        raise typer.Exit(1)
+    return emitted
+
+
+def _compile(
+    spec: str, file: SpecFile, out: str | None, settings: list[str], *, read_data: bool
+) -> tuple[Emitted | None, Report]:
+    if file.diagnostics:
+        return None, Report.of(spec, file.diagnostics)
+    from softprompt_compiler.pipeline import compile_spec
+    from softprompt_compiler.world import LocalWorld
+
+    folder = Path(out) if out else Path("build") / _run_name(file, settings)
+    world = LocalWorld(spec_folder=file.folder, environment=os.environ)
+    relative = os.path.relpath(os.path.realpath(file.folder), os.path.realpath(folder))
+    compiled = compile_spec(file.source, settings, world, spec_folder=Path(relative).as_posix())
+    report = Report.of(spec, compiled.diagnostics)
+    if compiled.files is None or compiled.plan is None:
+        return None, report
+    emitted = Emitted(
+        files=compiled.files,
+        folder=folder,
+        spec_folder=file.folder,
+        run_name=compiled.plan.name,
+        tasks=tuple(task.name for task in compiled.plan.tasks),
+    )
+    return emitted, report
+
+
+def _run_name(file: SpecFile, settings: list[str]) -> str:
+    """The spec's name, before anything is checked: where its scripts lie is part of them."""
+    from softprompt_compiler.pipeline import read_tree
+    from softprompt_compiler.tree import ScalarNode
+
+    tree, _ = read_tree(file.source, settings)
+    name = tree.root.get("name") if tree else None
+    return name.text if isinstance(name, ScalarNode) else "unnamed"
+
+
+def _report_stale(spec: str, emitted: Emitted) -> int:
+    stale = stale_files(emitted.folder, emitted.files)
+    if not stale:
+        sys.stdout.write(f"{emitted.folder}: up to date\n")
+        return 0
+    names = ", ".join(str(emitted.folder / name) for name in stale)
+    complain(f"stale: {names}", f"write them again: spec compile {spec} --out {emitted.folder}")
+    return 1

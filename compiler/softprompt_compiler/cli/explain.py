@@ -1,0 +1,45 @@
+"""`spec explain` and `spec schema`: what there is to read."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from softprompt_compiler.cli.failure import CommandFailure
+
+
+def explain(
+    topic: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE|FIELD", help="A code such as SP0101, or a field: training.max_epochs."
+        ),
+    ],
+) -> None:
+    """Explain a diagnostic by its code, or a field of the spec by its path."""
+    from softprompt_compiler.explain import UnknownTopicError
+    from softprompt_compiler.explain import explain as page_of
+
+    try:
+        page = page_of(topic)
+    except UnknownTopicError as error:
+        from softprompt_compiler.suggest import did_you_mean
+
+        hint = "\n".join(did_you_mean(topic, error.known)) or "`spec schema` prints all fields"
+        raise CommandFailure(
+            f"{topic} is neither a code nor a field of the spec", help=hint, exit_code=2
+        ) from None
+    sys.stdout.write(page)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the spec language, for editors."""
+    sys.stdout.write(schema_text())
+
+
+def schema_text() -> str:
+    """The JSON Schema as a file's text."""
+    from softprompt_compiler.schema import json_schema
+
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

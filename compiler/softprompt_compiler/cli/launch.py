@@ -1,0 +1,112 @@
+"""`spec run`, `spec evaluate` and `spec predict`: compile, then start the emitted scripts.
+
+The runtime is never imported here: it is started in a process of its own.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softprompt_compiler.cli.child import run_child
+from softprompt_compiler.cli.compile import Emitted, emit
+from softprompt_compiler.cli.failure import CommandFailure
+from softprompt_compiler.cli.folder import write_files
+from softprompt_compiler.cli.options import Color, ColorChoice, Out, Runs, Settings, SpecFile
+
+_RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
+
+
+def run(
+    spec: SpecFile,
+    out: Out = None,
+    runs: Runs = None,
+    settings: Settings = None,
+    color: Color = ColorChoice.AUTO,
+) -> None:
+    """Compile a spec, then train and evaluate it through its launch script."""
+    emitted = _write(spec, out, settings, color)
+    code = run_child(["bash", str(emitted.folder / "launch.sh")], _environment(runs))
+    if code == 0:
+        folder = Path(_runs_folder(runs)) / emitted.run_name
+        sys.stdout.write(f"scripts: {emitted.folder}\nrun: {folder}\n")
+    raise typer.Exit(code)
+
+
+def evaluate(
+    spec: SpecFile,
+    out: Out = None,
+    runs: Runs = None,
+    settings: Settings = None,
+    color: Color = ColorChoice.AUTO,
+) -> None:
+    """Score a trained spec's soft prompts on its test rows, beside the untuned model."""
+    emitted = _write(spec, out, settings, color)
+    script = str(emitted.folder / "evaluate.py")
+    raise typer.Exit(run_child([sys.executable, script], _environment(runs)))
+
+
+def predict(
+    spec: SpecFile,
+    rows: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Rows to complete: .jsonl, .json or .csv.")
+    ],
+    task: Annotated[
+        str | None,
+        typer.Option(help="Task of the rows. Needed if the spec has several.", show_default=False),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where the predictions go. By default standard output.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Out = None,
+    runs: Runs = None,
+    settings: Settings = None,
+    color: Color = ColorChoice.AUTO,
+) -> None:
+    """Complete rows that are in no split, with a trained spec's soft prompts."""
+    emitted = _write(spec, out, settings, color)
+    command = [sys.executable, "-m", "softprompt_runtime.predict"]
+    command += ["--plan", str(emitted.folder / "plan.json")]
+    command += ["--spec-folder", str(emitted.spec_folder), "--input", rows]
+    command += ["--task", _task(emitted, task)]
+    command += ["--output", output] if output else []
+    raise typer.Exit(run_child(command, _environment(runs)))
+
+
+def _write(spec: str, out: str | None, settings: list[str] | None, color: ColorChoice) -> Emitted:
+    emitted = emit(spec, out, settings or [], color=color)
+    write_files(emitted.folder, emitted.files)
+    missing = [name for name in _RUNTIME if find_spec(name) is None]
+    if missing:
+        raise CommandFailure(
+            f"training needs packages that are not installed: {', '.join(missing)}",
+            help=f"{sys.executable} -m pip install 'softprompt[runtime]'",
+        )
+    return emitted
+
+
+def _task(emitted: Emitted, wanted: str | None) -> str:
+    if wanted is None and len(emitted.tasks) == 1:
+        return emitted.tasks[0]
+    if wanted in emitted.tasks:
+        return wanted
+    fault = "the spec has several tasks" if wanted is None else f"the spec has no task {wanted}"
+    known = "one of: " + ", ".join(emitted.tasks)
+    raise CommandFailure(fault, help=f"give --task, {known}", exit_code=2)
+
+
+def _environment(runs: str | None) -> dict[str, str]:
+    """Ours, with the folder of the runs, and the interpreter that the runtime is installed for."""
+    return {**os.environ, "SOFTPROMPT_RUNS": _runs_folder(runs), "PYTHON": sys.executable}
+
+
+def _runs_folder(runs: str | None) -> str:
+    return os.path.abspath(runs or os.environ.get("SOFTPROMPT_RUNS") or "runs")

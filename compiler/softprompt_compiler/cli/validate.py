@@ -1,0 +1,51 @@
+"""`spec validate`."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from softprompt_compiler.cli.options import Color, ColorChoice, Format, NoData, Settings
+from softprompt_compiler.cli.output import is_for_people, show
+from softprompt_compiler.cli.spec_file import read_spec
+from softprompt_compiler.diagnostic import Severity, has_errors
+from softprompt_compiler.render.report import Report
+
+
+def validate(
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC...", help="Specs: YAML files, or `-` for standard input."),
+    ],
+    settings: Settings = None,
+    no_data: NoData = False,
+    output_format: Format = None,
+    color: Color = ColorChoice.AUTO,
+) -> None:
+    """Say whether specs and their data are right: all faults at once, each with its place."""
+    reports = [report_on(spec, settings or [], read_data=not no_data) for spec in specs]
+    show(reports, output_format, color)
+    if is_for_people(output_format):
+        sound = [each for each in reports if not has_errors(each.diagnostics)]
+        sys.stdout.writelines(f"{_praise(each)}\n" for each in sound)
+    failed = any(has_errors(each.diagnostics) for each in reports)
+    raise typer.Exit(1 if failed else 0)
+
+
+def report_on(spec: str, settings: list[str], *, read_data: bool) -> Report:
+    """Everything that is to be said about one spec."""
+    file = read_spec(spec)
+    if file.diagnostics:
+        return Report.of(spec, file.diagnostics)
+    from softprompt_compiler.pipeline import check_spec
+    from softprompt_compiler.world import LocalWorld
+
+    world = LocalWorld(spec_folder=file.folder, environment=os.environ)
+    checked = check_spec(file.source, settings, world)
+    return Report.of(spec, checked.diagnostics)
+
+
+def _praise(report: Report) -> str:
+    warnings = report.count(Severity.WARNING)
+    return f"{report.spec}: sound" + (", with warnings" if warnings else "")
