@@ -7,7 +7,7 @@ names that no text can hold.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -82,11 +82,10 @@ def _plain_model(tokenizer: TokenizerJson, hidden: Mapping[str, str]) -> dict[st
     model["vocab"] = {hidden.get(text, text): id for text, id in tokenizer.ids.items()}
     if "merges" in model:
         prefix = len(model.get("continuing_subword_prefix") or "")
-        pairs = [_pair(merge) for merge in _list(model["merges"])]
         model["merges"] = [
             [left, right]
-            for left, right in pairs
-            if not {left, right, left + right[prefix:]} & hidden.keys()
+            for left, right in _pairs(model["merges"])
+            if not (left + right[prefix:] in hidden or left in hidden or right in hidden)
         ]
     return model | ({"dropout": None} if "dropout" in model else {})
 
@@ -150,12 +149,16 @@ def _is_special(token: Mapping[str, Any]) -> bool:
     return token.get("special") is True or bool(_CONTROL_SHAPE.fullmatch(token["content"]))
 
 
-def _pair(merge: Any) -> tuple[str, str]:
-    """A merge: `"a b"` in older files, ["a", "b"] in newer ones."""
-    halves: list[Any] = merge.split(" ") if isinstance(merge, str) else _list(merge)
-    if len(halves) != 2 or not all(isinstance(half, str) for half in halves):
+def _pairs(merges: Any) -> Iterator[tuple[str, str]]:
+    """The merges: `"a b"` in older files, ["a", "b"] in newer ones. There are 100,000 of them."""
+    for merge in _list(merges):
+        halves: Any = merge.split(" ") if isinstance(merge, str) else merge
+        if isinstance(halves, list) and len(cast("list[Any]", halves)) == 2:
+            left, right = cast("list[Any]", halves)
+            if isinstance(left, str) and isinstance(right, str):
+                yield left, right
+                continue
         raise TokenizerJsonError("there is a merge that is no pair of tokens")
-    return halves[0], halves[1]
 
 
 def _dict(value: Any, name: str) -> dict[str, Any]:
