@@ -1,0 +1,81 @@
+"""The tokenizer of a run: the base model's own, reading every text as plain text."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from softprompt_plan.model_source import Located, NotFoundKind, locate_model
+from softprompt_plan.paths import expand
+from softprompt_plan.plan import ModelPlan
+from softprompt_plan.tokenization import FastTokenizer
+from softprompt_plan.tokenizer_file import TokenizerError, TokenizerFile, read_tokenizer
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.run import Run
+
+_TOKENIZER_FILES = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+]
+
+
+def load_tokenizer(run: Run) -> FastTokenizer:
+    """The tokenizer of the run's base model.
+
+    It reads no text as a special token and adds no BOS or EOS; it decodes special tokens by name.
+    Files of a hub id that this machine lacks are fetched. Raises RunFailure.
+    """
+    where = _files(run.plan.model, run.spec_folder)
+    try:
+        return tokenizer_of(read_tokenizer(where))
+    except TokenizerError as error:
+        message = f"The base model {run.plan.model.source} has no usable tokenizer: {error.detail}"
+        raise RunFailure(message, _sentence(error.help)) from None
+
+
+def tokenizer_of(file: TokenizerFile) -> FastTokenizer:
+    """The tokenizer of tokenizer.json texts. Raises RunFailure if the library refuses them."""
+    try:
+        backend, decoder = (
+            Tokenizer.from_str(file.encode_json),
+            Tokenizer.from_str(file.decode_json),
+        )
+    except Exception as error:  # the library raises nothing narrower
+        raise RunFailure(f"The base model's tokenizer.json cannot be used: {error}") from None
+    return FastTokenizer(backend, file.bos_id, file.eos_id, decoder)
+
+
+def _files(plan: ModelPlan, spec_folder: Path) -> Path:
+    found = locate_model(plan.source, spec_folder, os.environ, plan.revision)
+    if isinstance(found, Located):
+        return found.path
+    if found.kind is NotFoundKind.HUB:
+        return _fetch(plan)
+    near = f"Did you mean {found.suggestions[0]}?" if found.suggestions else "Check model.source."
+    raise RunFailure(f"The base model cannot be found: {found.reason}", near)
+
+
+def _fetch(plan: ModelPlan) -> Path:
+    from huggingface_hub import snapshot_download  # only a hub id pays for it
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        hub_id = expand(plan.source, os.environ)
+        options: dict[str, Any] = {"allow_patterns": _TOKENIZER_FILES}
+        return Path(snapshot_download(hub_id, revision=plan.revision, **options))
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        message = f"The tokenizer of {plan.source} cannot be fetched: {reason}"
+        help = "Check model.source and the network, or name a folder that holds the model."
+        raise RunFailure(message, help) from None
+
+
+def _sentence(text: str) -> str | None:
+    return f"{text[:1].upper()}{text[1:]}." if text else None
