@@ -79,4 +79,4 @@ def _validated(field: FieldInfo, value: Any) -> Any:
         return inner.model_validate(value)
     kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     # The names of a mapping are not looked at again: a bad one has been reported at its key.
-    return TypeAdapter[Any](kind, config=Section.model_config).validate_python(value)
+    return TypeAdapter[Any](cast("Any", kind), config=Section.model_config).validate_python(value)

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, cast
 
 from softprompt_compiler import __version__
@@ -40,7 +41,7 @@ def manifest(
         "softprompt": __version__,
         "plan_format": PLAN_FORMAT,
         "plan_sha256": digest(plan),
-        "spec": {"file": tree.source.name, "sha256": text_digest(tree.source)},
+        "spec": {"file": PurePath(tree.source.name).name, "sha256": text_digest(tree.source)},
         "settings": list(settings),
         "data": _data(resolved, world),
         "values": dict(_values(plan, tree)),

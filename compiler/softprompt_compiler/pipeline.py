@@ -1,6 +1,6 @@
 """The compiler on one page: source text in; diagnostics and artefacts out.
 
-    parse -> settings -> bind -> resolve -> check -> lower -> emit
+    parse -> settings -> bind -> resolve -> check -> lower -> check data -> emit
 
 Nothing is read here but through `world`, and nothing is written. A phase that cannot go on without
 a sound result of the one before it ends the pipeline; all others report what they can, so that one
@@ -8,10 +8,12 @@ pass shows every independent fault.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from softprompt_compiler.bind import bind
 from softprompt_compiler.check.rules import check
+from softprompt_compiler.data_report import DataReport
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
 from softprompt_compiler.lower import lower
 from softprompt_compiler.manifest import manifest, manifest_json, text_digest
@@ -27,11 +29,15 @@ from softprompt_plan.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A spec that has been checked: `plan` and `resolved` are there if it has no errors."""
+    """A spec that has been checked: `plan` and `resolved` are there if it has no errors.
+
+    data: what the rows are like, if they were read.
+    """
 
     plan: Plan | None
     resolved: ResolvedSpec | None
     diagnostics: tuple[Diagnostic, ...]
+    data: DataReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +47,59 @@ class Compiled:
     files: dict[str, str] | None
     plan: Plan | None
     diagnostics: tuple[Diagnostic, ...]
+    data: DataReport | None = None
 
 
-def check_spec(source: SourceFile, settings: Sequence[str], world: World) -> Checked:
-    """Everything that can be said without reading data rows. Never raises for the spec's faults.
+def check_spec(
+    source: SourceFile, settings: Sequence[str], world: World, *, read_data: bool = False
+) -> Checked:
+    """Everything that can be said about a spec. Raises nothing for its faults or its world's.
 
-    settings: the texts of `--set`, `KEY=VALUE`.
+    settings: the texts of `--set`, `KEY=VALUE`. read_data: whether to read the rows of a spec that
+    is otherwise sound.
     """
+    checked = _check_fields(source, settings, world)
+    if not read_data or checked.plan is None or checked.resolved is None:
+        return checked
+    from softprompt_compiler.data_check import check_data  # loads the tokenizers library
+
+    data = check_data(checked.plan, checked.resolved, world)
+    ordered = tuple(in_source_order([*checked.diagnostics, *data.diagnostics]))
+    if has_errors(ordered):
+        return Checked(plan=None, resolved=None, diagnostics=ordered, data=data)
+    return replace(checked, diagnostics=ordered, data=data)
+
+
+def compile_spec(
+    source: SourceFile,
+    settings: Sequence[str],
+    world: World,
+    *,
+    spec_folder: str,
+    read_data: bool = False,
+) -> Compiled:
+    """The emitted files of a spec.
+
+    spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
+    """
+    checked = check_spec(source, settings, world, read_data=read_data)
+    if checked.plan is None or checked.resolved is None:
+        return Compiled(files=None, plan=None, diagnostics=checked.diagnostics, data=checked.data)
+    from softprompt_compiler.emit import Origin, emit  # loads Jinja2
+
+    origin = Origin(
+        spec_name=PurePath(source.name).name,
+        spec_digest=text_digest(source),
+        spec_folder=spec_folder,
+    )
+    content = manifest(checked.plan, checked.resolved, settings, world)
+    files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}
+    return Compiled(
+        files=files, plan=checked.plan, diagnostics=checked.diagnostics, data=checked.data
+    )
+
+
+def _check_fields(source: SourceFile, settings: Sequence[str], world: World) -> Checked:
     tree, found = read_tree(source, settings)
     if tree is None:
         return Checked(plan=None, resolved=None, diagnostics=tuple(in_source_order(found)))
@@ -59,25 +111,6 @@ def check_spec(source: SourceFile, settings: Sequence[str], world: World) -> Che
         return Checked(plan=None, resolved=None, diagnostics=ordered)
     resolved = resolution.resolved
     return Checked(plan=lower(resolved), resolved=resolved, diagnostics=ordered)
-
-
-def compile_spec(
-    source: SourceFile, settings: Sequence[str], world: World, *, spec_folder: str
-) -> Compiled:
-    """The emitted files of a spec.
-
-    spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
-    """
-    checked = check_spec(source, settings, world)
-    if checked.plan is None or checked.resolved is None:
-        return Compiled(files=None, plan=None, diagnostics=checked.diagnostics)
-    from softprompt_compiler.emit import Origin, emit  # Jinja2 is loaded by those who emit
-
-    digest = text_digest(source)
-    origin = Origin(spec_name=source.name, spec_digest=digest, spec_folder=spec_folder)
-    content = manifest(checked.plan, checked.resolved, settings, world)
-    files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}
-    return Compiled(files=files, plan=checked.plan, diagnostics=checked.diagnostics)
 
 
 def read_tree(source: SourceFile, settings: Sequence[str]) -> tuple[Tree | None, list[Diagnostic]]:

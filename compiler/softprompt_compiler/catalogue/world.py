@@ -49,3 +49,59 @@ INIT_SIZE_DIFFERS = Rule(
     _ERROR,
     "task `{task}` has {wanted} virtual tokens, and the soft prompt it starts from has {found}",
 )
+
+# The tokenizer
+TOKENIZER_UNREADABLE = Rule(
+    "SP0330", "tokenizer-unreadable", _ERROR, "the model's tokenizer cannot be used: {reason}"
+)
+NO_EOS = Rule("SP0331", "no-eos", _ERROR, "the model's tokenizer has no EOS token")
+NO_BOS = Rule("SP0332", "no-bos", _ERROR, "`add_bos` is set, and the tokenizer has no BOS token")
+
+# Data files
+DATA_UNREADABLE = Rule("SP0340", "data-unreadable", _ERROR, "the file cannot be used: {detail}")
+BROKEN_ROW = Rule("SP0341", "broken-row", _ERROR, "the row cannot be read: {detail}")
+ROW_LACKS_FIELD = Rule("SP0342", "row-lacks-field", _ERROR, "{detail}")
+FIELD_NOT_TEXT = Rule("SP0343", "field-not-text", _ERROR, "{detail}")
+ROW_OF_OTHER_TASK = Rule("SP0344", "row-of-other-task", _ERROR, "{detail}")
+MORE_FAULTS = Rule(
+    "SP0345", "more-faults", _NOTE, "{count} more rows of the {split} data are at fault"
+)
+NO_ROWS = Rule("SP0346", "no-rows", _ERROR, "the {split} data of task `{task}` has no rows{left}")
+
+# Rows beside the spec
+ROW_TOO_LONG = Rule(
+    "SP0350",
+    "row-too-long",
+    _ERROR,
+    "the row has {tokens} tokens, and cannot be cut to {limit}: {reason}",
+)
+PROMPT_TOO_LONG = Rule(
+    "SP0351",
+    "prompt-too-long",
+    _WARNING,
+    "the prompt has {tokens} tokens, and cannot be cut to {limit}: {reason}",
+)
+EMPTY_ANSWERS = Rule(
+    "SP0352",
+    "empty-answers",
+    _WARNING,
+    "{count} of {rows} rows of the {split} data have an empty answer",
+)
+ROWS_IN_TWO_SPLITS = Rule(
+    "SP0353",
+    "rows-in-two-splits",
+    _WARNING,
+    "{count} of {rows} rows of the {split} data are rows of the train data too",
+)
+WARMUP_EXCEEDS_RUN = Rule(
+    "SP0354",
+    "warmup-exceeds-run",
+    _WARNING,
+    "warm-up takes {warmup} steps, and the run has {steps}: `lr` is never reached",
+)
+INIT_CUT = Rule(
+    "SP0355",
+    "init-cut",
+    _WARNING,
+    "the first {used} of {given} {things} are used: task `{task}` has {used} virtual tokens",
+)

@@ -1,0 +1,129 @@
+"""Faults of data rows -> diagnostics at the line of the data file."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.catalogue.rule import Rule
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.source import SourceFile, SourceKind, Span
+from softprompt_plan.example import Unfit, UnfitReason
+from softprompt_plan.rows import Row, RowFault, RowFaultKind
+from softprompt_plan.vocabulary import Split
+
+_WIDEST_LINE = 4096  # characters of a line that a diagnostic keeps
+_WHOLE_FILE = (
+    RowFaultKind.MISSING_FILE,
+    RowFaultKind.UNREADABLE,
+    RowFaultKind.UNKNOWN_FORMAT,
+    RowFaultKind.NOT_UTF8,
+)
+_RULES: dict[RowFaultKind, Rule] = {
+    **dict.fromkeys(RowFaultKind, rules.BROKEN_ROW),
+    **dict.fromkeys(_WHOLE_FILE, rules.DATA_UNREADABLE),
+    RowFaultKind.MISSING_FIELD: rules.ROW_LACKS_FIELD,
+    RowFaultKind.NON_STRING: rules.FIELD_NOT_TEXT,
+    RowFaultKind.EMPTY_LIST: rules.FIELD_NOT_TEXT,
+    RowFaultKind.LONE_SURROGATE: rules.FIELD_NOT_TEXT,
+    RowFaultKind.OTHER_TASK: rules.ROW_OF_OTHER_TASK,
+}
+_HELP = {
+    RowFaultKind.NON_STRING: "write the value in quotes, as text",
+    RowFaultKind.OTHER_TASK: "keep the rows of each task in files of their own",
+    RowFaultKind.MISSING_FIELD: "add it to the row, or name its column under the task's "
+    "`data.fields`",
+}
+_REASONS = {
+    UnfitReason.NOTHING_TO_CUT: "no `truncate_field` holds text",
+    UnfitReason.CUT_TOO_LITTLE: "{least} are left with every `truncate_field` empty",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowFinding:
+    """A fault of a row, before its line is looked up. column: 1-based; field: to underline."""
+
+    file: Path
+    line: int
+    column: int | None
+    field: str | None
+    rule: Rule
+    values: dict[str, Any]
+    help: str
+
+
+def row_fault_finding(fault: RowFault) -> RowFinding:
+    """The finding of a row that cannot be used."""
+    return RowFinding(
+        file=fault.file,
+        line=fault.line,
+        column=fault.column,
+        field=fault.field,
+        rule=_RULES[fault.kind],
+        values={"detail": fault.detail},
+        help=_HELP.get(fault.kind, ""),
+    )
+
+
+def unfit_finding(row: Row, unfit: Unfit, split: Split) -> RowFinding:
+    """The finding of a row that is too long whatever is cut."""
+    return RowFinding(
+        file=row.file,
+        line=row.line,
+        column=None,
+        field=None,
+        rule=rules.PROMPT_TOO_LONG if split is Split.TEST else rules.ROW_TOO_LONG,
+        values={
+            "tokens": unfit.num_tokens,
+            "limit": unfit.max_seq_length,
+            "reason": _REASONS[unfit.reason].format(least=unfit.min_tokens),
+        },
+        help="its prediction will be empty"
+        if split is Split.TEST
+        else "name a `truncate_field`, raise `model.max_seq_length`, or write "
+        "`data: {too_long: skip}`",
+    )
+
+
+def diagnose_rows(findings: Iterable[RowFinding]) -> Iterator[Diagnostic]:
+    """The diagnostics of findings, each with its line of the data file. Reads each file once."""
+    by_file = sorted(findings, key=lambda finding: (str(finding.file), finding.line))
+    for file, group in groupby(by_file, key=lambda finding: finding.file):
+        in_file = list(group)
+        lines = _read_lines(file, {finding.line for finding in in_file})
+        for finding in in_file:
+            span = _span(finding, lines.get(finding.line, ""))
+            yield finding.rule.at(span, help=finding.help or (), **finding.values)
+
+
+def _read_lines(file: Path, numbers: set[int]) -> dict[int, str]:
+    """The texts of some lines; none where the file cannot be read."""
+    found: dict[int, str] = {}
+    last = max(numbers)
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                if number in numbers:
+                    found[number] = line.rstrip("\r\n")[:_WIDEST_LINE]
+                if number == last:
+                    break
+    except OSError:
+        return found
+    return found
+
+
+def _span(finding: RowFinding, text: str) -> Span:
+    source = SourceFile(
+        name=str(finding.file), text=text, kind=SourceKind.DATA, first_line=finding.line
+    )
+    if finding.column is not None:
+        return source.span(finding.column - 1, finding.column)
+    key = f'"{finding.field}"'
+    if finding.field is not None and key in text:
+        start = text.index(key)
+        return source.span(start, start + len(key))
+    start = len(text) - len(text.lstrip())
+    return source.span(start, len(text.rstrip()))

@@ -1,0 +1,39 @@
+"""The base model's tokenizer, for counting tokens. Loads the `tokenizers` library."""
+
+from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.world import World
+from softprompt_plan.tokenization import FastTokenizer, Tokenizer
+from softprompt_plan.tokenizer_file import TokenizerError
+
+
+def load_tokenizer(
+    resolved: ResolvedSpec, world: World
+) -> tuple[Tokenizer | None, list[Diagnostic]]:
+    """The tokenizer that rows are encoded with. None where it is not here, or cannot be used."""
+    files = resolved.model.files
+    if files is None:  # a hub id that is not in the cache; a warning has said so
+        return None, []
+    place = resolved.place("model", "source")
+    try:
+        read = world.tokenizer(files.path)
+    except TokenizerError as error:
+        reason, hint = error.detail, error.help or ()
+        return None, [rules.TOKENIZER_UNREADABLE.at(place, reason=reason, help=hint)]
+    found: list[Diagnostic] = []
+    if read.eos_id is None:
+        hint = "name it in tokenizer_config.json: rows end in EOS, so that completions do too"
+        found.append(rules.NO_EOS.at(place, help=hint))
+    if read.bos_id is None and resolved.spec.inference.add_bos:
+        at = resolved.place("inference", "add_bos")
+        found.append(rules.NO_BOS.at(at, help="write `add_bos: false`"))
+    if found:
+        return None, found
+    from tokenizers import Tokenizer as Backend
+
+    try:
+        backend = Backend.from_str(read.encode_json)
+    except Exception as error:
+        return None, [rules.TOKENIZER_UNREADABLE.at(place, reason=str(error))]
+    return FastTokenizer(backend, read.bos_id, read.eos_id), []
