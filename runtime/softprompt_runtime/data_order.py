@@ -3,6 +3,8 @@
 So a resumed run goes on exactly where it stopped, on any layout of processes.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from softprompt_runtime.schedule import steps_per_epoch
@@ -19,17 +21,18 @@ def rows_of_step(*, seed: int, step: int, num_rows: int, global_batch_size: int)
         raise ValueError("there are no rows to order")
     epoch, batch = divmod(step, steps_per_epoch(num_rows, global_batch_size))
     start = batch * global_batch_size
-    return epoch_order(seed, epoch, num_rows)[start : start + global_batch_size]
+    return list(epoch_order(seed, epoch, num_rows)[start : start + global_batch_size])
 
 
-def epoch_order(seed: int, epoch: int, num_rows: int) -> list[int]:
+@lru_cache(maxsize=2)
+def epoch_order(seed: int, epoch: int, num_rows: int) -> tuple[int, ...]:
     """A permutation of the rows, the same on every machine and with every version of numpy.
 
     numpy promises the stream of a bit generator, but not what `permutation` makes of it (NEP 19);
     hence the sort by random keys.
     """
     keys = np.random.PCG64(np.random.SeedSequence([seed, epoch])).random_raw(num_rows)
-    return np.argsort(keys, kind="stable").tolist()
+    return tuple(np.argsort(keys, kind="stable").tolist())
 
 
 def micro_batches(rows: list[int], micro_batch_size: int) -> list[list[int]]:

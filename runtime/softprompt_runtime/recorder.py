@@ -1,0 +1,186 @@
+"""What happens around the steps: history, loggers, checkpoints, progress, stopping on a signal."""
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
+
+from softprompt_runtime.batches import TrainingBatches
+from softprompt_runtime.checkpoints import Checkpoint, save_checkpoint
+from softprompt_runtime.history import Entry, History
+from softprompt_runtime.lightning_module import PromptTraining
+from softprompt_runtime.loggers import log_entry
+from softprompt_runtime.progress import ProgressDisplay, StepReport
+from softprompt_runtime.random_state import random_state, restore_random_state
+from softprompt_runtime.run import Run, seed_everything
+from softprompt_runtime.stopping import RunStopped, StopSignals
+from softprompt_runtime.train_step import GlobalBatch
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What a recorder writes to. identity: what goes into each checkpoint (run_identity.py)."""
+
+    run: Run
+    identity: dict[str, str]
+    batches: TrainingBatches
+    validates: bool  # whether there are validation rows
+    history: History
+    loggers: Sequence[Logger]
+    progress: ProgressDisplay
+    resumed: Checkpoint | None
+
+
+@final
+class Recorder(pl.Callback):
+    """Keeps the record of one training.
+
+    A step that ends a period is recorded by the checkpoint after its validation; one saved before
+    it, on a signal, says that the validation is still due.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self._to = recording
+        self._signals = StopSignals()
+        self._listening = False
+        self._step_started = 0.0
+
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """A validation that was due when the run was stopped comes first."""
+        self._listen()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Put the random generators where they were, or at the run's seed."""
+        self._listen()
+        if self._to.resumed is None:
+            seed_everything(self._to.run.plan.training.seed)
+            return
+        restore_random_state(self._to.resumed.random)
+        trainer.precision_plugin.load_state_dict(self._to.resumed.precision)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Start the step's clock."""
+        self._step_started = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Record the step; save if it is time to; stop if a signal came."""
+        training = _training(pl_module)
+        assert isinstance(batch, GlobalBatch)
+        self._record_step(training, batch)
+        step, to = training.step, self._to
+        if self._signals.received is not None:
+            self._stop(trainer, training)
+        validation_follows = to.validates and to.batches.ends_period(step)
+        is_due = step % to.run.plan.training.checkpoint_every_n_steps == 0
+        if not validation_follows and (is_due or training.finished):
+            self._save(trainer, training)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Show that it runs."""
+        self._to.progress.validation_started(sum(map(int, trainer.num_val_batches)))
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Stop if a signal came: the validation is then done first thing after a resume."""
+        self._to.progress.validation_batch_done()
+        if self._signals.received is not None:
+            self._stop(trainer, _training(pl_module))
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Record the losses and save."""
+        training = _training(pl_module)
+        self._record({"step": training.step, **training.losses})
+        best = training.validation.best_loss
+        assert best is not None
+        self._to.progress.validation_done(training.step, training.losses["val_loss"], best)
+        self._save(trainer, training)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Give the signals back to whoever had them."""
+        self._stop_listening()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """The same."""
+        self._stop_listening()
+
+    def _record_step(self, training: PromptTraining, batch: GlobalBatch) -> None:
+        self._record(
+            {
+                "step": training.step,
+                "epoch": self._to.batches.epoch(training.step - 1),
+                "loss": training.loss,
+                "lr": training.lr,
+                "rows": batch.num_rows,
+                "tokens": batch.num_tokens,
+            }
+        )
+        report = StepReport(
+            step=training.step,
+            total_steps=training.total_steps,
+            loss=training.loss,
+            num_rows=batch.num_rows,
+            seconds=time.monotonic() - self._step_started,
+        )
+        self._to.progress.step_done(report)
+
+    def _record(self, entry: Entry) -> None:
+        self._to.history.append(entry)
+        log_entry(self._to.loggers, entry)
+
+    def _save(self, trainer: pl.Trainer, training: PromptTraining) -> None:
+        validated = not self._to.validates or training.validated_step == training.step
+        checkpoint = Checkpoint(
+            step=training.step,
+            finished=training.finished and validated,
+            validated_step=training.validated_step,
+            validation=training.validation,
+            identity=self._to.identity,
+            learner=training.learner.state_dict(),
+            optimizer=trainer.optimizers[0].state_dict(),
+            precision=trainer.precision_plugin.state_dict(),
+            random=random_state(),
+        )
+        save_checkpoint(self._to.run.checkpoints_folder, checkpoint)
+
+    def _stop(self, trainer: pl.Trainer, training: PromptTraining) -> None:
+        number = self._signals.received
+        assert number is not None
+        self._save(trainer, training)
+        name = signal.Signals(number).name
+        raise RunStopped(
+            number,
+            f"{name} came; step {training.step} of {training.total_steps} is saved, and the same "
+            "command goes on from there",
+        )
+
+    def _listen(self) -> None:
+        """After Lightning has set its own handlers, which would act in the middle of a step."""
+        if not self._listening:
+            self._listening = True
+            self._signals.__enter__()
+
+    def _stop_listening(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._signals.__exit__()
+
+
+def _training(pl_module: Any) -> PromptTraining:
+    assert isinstance(pl_module, PromptTraining)
+    return pl_module

@@ -1,0 +1,190 @@
+"""A run's training on Lightning's Trainer. Takes seconds to import: see training.py."""
+
+import logging
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+
+from softprompt_plan.plan import Plan
+from softprompt_plan.vocabulary import Precision
+from softprompt_runtime.base_model import BaseModel
+from softprompt_runtime.batches import TrainingBatches, ValidationBatches
+from softprompt_runtime.checkpoints import Checkpoint, best_checkpoint, newest_checkpoint
+from softprompt_runtime.data_module import PromptData
+from softprompt_runtime.device import choose_device
+from softprompt_runtime.examples import Examples
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.history import History
+from softprompt_runtime.lightning_module import PromptTraining
+from softprompt_runtime.loggers import create_loggers
+from softprompt_runtime.progress import ProgressDisplay, create_progress
+from softprompt_runtime.prompt_learner import PromptLearner
+from softprompt_runtime.recorder import Recorder, Recording
+from softprompt_runtime.resume import starting_checkpoint
+from softprompt_runtime.run import Run
+from softprompt_runtime.run_identity import identity_of
+
+
+def train_prompts(
+    run: Run,
+    base_model: BaseModel,
+    learner: PromptLearner,
+    train: Examples,
+    validation: Examples,
+) -> None:
+    """Does what `training.fit` promises."""
+    plan, tasks = run.plan, learner.trained_tasks
+    device = choose_device(plan.parallelism)
+    _require_precision(plan, base_model, device)
+    _require_rows(train, tasks)
+    batches = TrainingBatches(train, tasks, plan.training)
+    validation_batches = ValidationBatches(validation, tasks, plan.training.micro_batch_size)
+    identity = identity_of(
+        plan,
+        base_model=base_model.fingerprint,
+        train_rows=train.digest,
+        validation_rows=validation.digest,
+    )
+    resumed = starting_checkpoint(run.checkpoints_folder, identity, plan.training.resume)
+    base_model.to(device)
+    training = PromptTraining(base_model, learner.to(device), plan.training, batches.total_steps)
+    if resumed is not None:
+        training.go_on_from(resumed)
+    progress = create_progress()
+    try:
+        _say_where_it_starts(progress, training, train, validation)
+        if resumed is None or not resumed.finished:
+            recording = _recording(run, identity, batches, validation_batches, progress, resumed)
+            _run_lightning(training, batches, validation_batches, recording)
+        _say_how_it_ended(progress, training)
+    finally:
+        progress.close()
+    _take_best(run, learner)
+
+
+def _recording(
+    run: Run,
+    identity: dict[str, str],
+    batches: TrainingBatches,
+    validation: ValidationBatches,
+    progress: ProgressDisplay,
+    resumed: Checkpoint | None,
+) -> Recording:
+    history = History(run.folder / "history.jsonl")
+    earlier = history.cut_after(0 if resumed is None else resumed.step)
+    return Recording(
+        run=run,
+        identity=identity,
+        batches=batches,
+        validates=len(validation) > 0,
+        history=history,
+        loggers=create_loggers(run, earlier),
+        progress=progress,
+        resumed=resumed,
+    )
+
+
+def _run_lightning(
+    training: PromptTraining,
+    batches: TrainingBatches,
+    validation: ValidationBatches,
+    recording: Recording,
+) -> None:
+    validates, step = recording.validates, training.step
+    validation_is_due = validates and training.validated_step != step and batches.ends_period(step)
+    with _without_chatter():
+        trainer = pl.Trainer(
+            accelerator="cpu" if training.device.type == "cpu" else "gpu",
+            devices=1,
+            precision=_lightning_precision(recording.run.plan.training.precision),
+            max_epochs=batches.num_periods(step),
+            # What Lightning runs before training is here a validation that a stopped run owes.
+            num_sanity_val_steps=-1 if validation_is_due else 0,
+            limit_val_batches=1.0 if validates else 0,
+            reload_dataloaders_every_n_epochs=1,
+            logger=list(recording.loggers),
+            callbacks=[Recorder(recording)],
+            # One process, whatever a cluster's variables say: its launcher starts no others here.
+            plugins=[LightningEnvironment()],
+            default_root_dir=recording.run.folder,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(training, datamodule=PromptData(training, batches, validation))
+
+
+def _take_best(run: Run, learner: PromptLearner) -> None:
+    """Put the best tables into the learner; the last ones where nothing was validated."""
+    last = newest_checkpoint(run.checkpoints_folder)
+    assert last is not None, "a finished training has saved its last step"
+    learner.load_state_dict(best_checkpoint(run.checkpoints_folder, last).learner)
+    learner.eval()
+
+
+def _require_rows(train: Examples, tasks: tuple[str, ...]) -> None:
+    for task in tasks:
+        if not train.of_tasks([task]):
+            skipped = train.num_skipped[task]
+            why = f": all {skipped} are too long and skipped" if skipped else ""
+            raise RunFailure(f"Task {task!r} has no training rows{why}")
+
+
+def _require_precision(plan: Plan, base_model: BaseModel, device: torch.device) -> None:
+    precision = plan.training.precision
+    if precision is Precision.FP16_MIXED and device.type == "cpu":
+        help = "Use 32-true or bf16-mixed on a CPU."
+        raise RunFailure("training.precision 16-mixed needs a GPU", help)
+    if precision is Precision.BF16 and base_model.dtype != torch.bfloat16:
+        raise RunFailure(
+            "training.precision bf16-true needs a base model in bfloat16, and the plan's "
+            f"model.dtype is {plan.model.dtype}",
+            "Set model.dtype: bfloat16. Virtual tokens and encoder stay float32 all the same.",
+        )
+
+
+def _lightning_precision(precision: Precision) -> Any:
+    """`bf16-true` says what the base model's weights are; what trains stays float32."""
+    return Precision.FP32.value if precision is Precision.BF16 else precision.value
+
+
+def _say_where_it_starts(
+    progress: ProgressDisplay, training: PromptTraining, train: Examples, validation: Examples
+) -> None:
+    for examples in (train, validation):
+        for task, count in examples.num_skipped.items():
+            if count:
+                progress.say(f"{task}: {count} {examples.split} rows are too long and left out")
+    if training.step and not training.finished:
+        progress.say(f"going on from step {training.step} of {training.total_steps}")
+
+
+def _say_how_it_ended(progress: ProgressDisplay, training: PromptTraining) -> None:
+    best = training.validation
+    if best.best_step is None:
+        progress.say(f"trained {training.step} steps")
+        return
+    early = "" if training.step == training.total_steps else "stopped early: "
+    progress.say(
+        f"{early}trained {training.step} steps; best val_loss {best.best_loss:.4f} "
+        f"at step {best.best_step}"
+    )
+
+
+@contextmanager
+def _without_chatter() -> Generator[None]:
+    """Lightning's banners and tips are not for who runs a spec; its warnings stay."""
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        logger.setLevel(level)
