@@ -1,5 +1,6 @@
 """Base models from disk or hub: weights complete, safe formats only, faults in plain words."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from softprompt_plan.paths import UnsetVariableError, expand, resolve
+from softprompt_plan.model_source import NotFound, NotFoundKind, locate_model
+from softprompt_plan.paths import expand
 from softprompt_plan.plan import ModelPlan
 from softprompt_plan.vocabulary import ModelDtype, ModelSourceKind
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.gguf_conversion import converted_folder
 
 _DTYPES = {
     ModelDtype.FLOAT32: torch.float32,
@@ -33,18 +36,32 @@ _LOADING_ERRORS = (
 
 
 def locate_base_model(plan: ModelPlan, spec_folder: Path) -> Path | str:
-    """The folder of the model's files, or its hub id. Raises RunFailure if there is none."""
-    try:
-        if plan.kind is ModelSourceKind.HUB:
+    """The folder of the model's files (a GGUF file is converted first), or its hub id.
+
+    A hub id is given back only if its files are not all in this machine's cache. Raises RunFailure
+    for a source that names nothing.
+    """
+    found = locate_model(plan.source, spec_folder, os.environ, plan.revision)
+    if isinstance(found, NotFound):
+        if found.kind is NotFoundKind.HUB:
             return expand(plan.source, os.environ)
-        folder = resolve(plan.source, spec_folder, os.environ)
-    except UnsetVariableError as error:
-        raise RunFailure(
-            f"model.source names {error.name}, which is not set", f"Set {error.name}."
-        ) from None
-    if not folder.exists():
-        raise RunFailure(f"The base model {folder} does not exist", "Check model.source.")
-    return folder
+        near = f"Did you mean {found.suggestions[0]}?" if found.suggestions else None
+        message = f"The base model cannot be found: {found.reason}"
+        raise RunFailure(message, near or "Check model.source.")
+    if found.kind is ModelSourceKind.GGUF:
+        return converted_folder(found.path)
+    if found.kind is ModelSourceKind.HUB and not _has_weights(found.path):
+        return expand(plan.source, os.environ)
+    return found.path
+
+
+def _has_weights(folder: Path) -> bool:
+    """Whether all weight files are there; the cache may hold only the tokenizer's."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return any((folder / name).is_file() for name in ("model.safetensors", "pytorch_model.bin"))
+    shards = set(json.loads(index.read_text())["weight_map"].values())
+    return all((folder / shard).is_file() for shard in shards)
 
 
 def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:

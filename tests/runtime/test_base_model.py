@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,33 @@ def test_broken_files_are_the_users_fault_in_one_line(
     assert caught.value.help
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunFailure, match="nowhere does not exist"):
-        locate_base_model(model_plan("nowhere"), tmp_path)
-    with pytest.raises(RunFailure, match="SURELY_UNSET_MODEL"):
-        locate_base_model(model_plan("${SURELY_UNSET_MODEL}/x"), tmp_path)
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("./no/where", "there is no"),
+        ("${SURELY_UNSET_MODEL}/x", "SURELY_UNSET_MODEL is not set"),
+        ("package:no_such_package/x.gguf", "`no_such_package` is not installed"),
+    ],
+)
+def test_a_source_that_names_nothing_is_the_users_fault(
+    tmp_path: Path, source: str, fault: str
+) -> None:
+    with pytest.raises(RunFailure, match=fault):
+        locate_base_model(model_plan(source), tmp_path)
+
+
+def test_a_hub_id_is_read_from_the_cache_only_if_its_weights_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--org--tiny" / "snapshots" / "main"
+    tiny_hf_model("llama").save_pretrained(snapshot)
+    assert locate_base_model(model_plan("org/tiny"), tmp_path) == snapshot
+    (snapshot / "model.safetensors").unlink()
+    assert locate_base_model(model_plan("org/tiny"), tmp_path) == "org/tiny"
+    shards = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(shards))
+    (snapshot / "model-1.safetensors").touch()
+    assert locate_base_model(model_plan("org/tiny"), tmp_path) == "org/tiny"
+    (snapshot / "model-2.safetensors").touch()
+    assert locate_base_model(model_plan("org/tiny"), tmp_path) == snapshot
