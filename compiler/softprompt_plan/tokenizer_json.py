@@ -44,6 +44,9 @@ def parse(content: Any, also_special: Iterable[str] = ()) -> TokenizerJson:
     model = _dict(checked.get("model"), "`model`")
     added = tuple(_added_token(token) for token in _list(checked.get("added_tokens") or []))
     vocab = _vocabulary(model)
+    for key in ("unk_token", "continuing_subword_prefix"):
+        if not isinstance(model.get(key), str | None):
+            raise TokenizerJsonError(f"`{key}` is no text")
     ids = {token["content"]: token["id"] for token in added} | vocab  # as tokenizers resolves them
     named = {token["content"] for token in added if _is_special(token)} | set(also_special)
     special = frozenset(text for text in named if text in ids and len(text) > 1)
