@@ -43,6 +43,7 @@ def manifest(
         "plan_sha256": digest(plan),
         "spec": {"file": PurePath(tree.source.name).name, "sha256": text_digest(tree.source)},
         "settings": list(settings),
+        "model": _model(resolved, world),
         "data": _data(resolved, world),
         "values": dict(_values(plan, tree)),
     }
@@ -51,6 +52,16 @@ def manifest(
 def manifest_json(content: dict[str, Any]) -> str:
     """The manifest's text."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _model(resolved: ResolvedSpec, world: World) -> dict[str, str | None]:
+    """Digests of the model's config and tokenizer; null where its files are not here."""
+    files, facts = resolved.model.files, resolved.model.facts
+    tokenizer = None if files is None else world.tokenizer(files.path)
+    return {
+        "config_sha256": facts and facts.digest,
+        "tokenizer_sha256": tokenizer and tokenizer.digest,
+    }
 
 
 def _data(resolved: ResolvedSpec, world: World) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from softprompt_compiler.catalogue import field
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix
+from softprompt_compiler.facts import ModelFacts, ModelFactsError
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
@@ -16,10 +17,15 @@ from softprompt_plan.vocabulary import ModelSourceKind
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """What is known of the base model. kind: None if there is none; files: None if not here."""
+    """What is known of the base model.
+
+    kind: None if the source names nothing. files: None if they are not here. facts: None if they
+    cannot be read.
+    """
 
     kind: ModelSourceKind | None
-    files: Located | None
+    files: Located | None = None
+    facts: ModelFacts | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -28,14 +34,26 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     try:
         source, revision = spec.model.source, spec.model.revision
     except DamagedFieldError:
-        return ModelFiles(kind=None, files=None)
+        return ModelFiles(kind=None)
+    span = tree.nearest(("model", "source")).span
     found = world.locate_model(source, revision)
     if isinstance(found, Located):
-        return ModelFiles(kind=found.kind, files=found)
-    node = tree.find(("model", "source"))
-    assert node is not None, "a source that bound is in the tree"
+        return _read_facts(found, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
-    return ModelFiles(kind=kind, files=None, diagnostics=(_not_found(source, found, node.span),))
+    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
+
+
+def _read_facts(found: Located, span: Span, world: World) -> ModelFiles:
+    try:
+        facts = world.model_facts(found)
+    except ModelFactsError as error:
+        fault = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
+        return ModelFiles(kind=found.kind, diagnostics=(fault,))
+    if facts.has_weights:
+        return ModelFiles(kind=found.kind, files=found, facts=facts)
+    hint = "copy its `*.safetensors` files there too"
+    fault = rules.MODEL_UNREADABLE.at(span, reason="the folder holds no weights", help=hint)
+    return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=(fault,))
 
 
 def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:

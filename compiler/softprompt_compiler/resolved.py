@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softprompt_compiler.data_paths import DataPath
+from softprompt_compiler.facts import ModelFacts
 from softprompt_compiler.resolve_model import ModelFiles
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
@@ -32,6 +33,13 @@ class ResolvedSpec:
         if self.model.kind is None:
             raise DamagedFieldError("source")
         return self.model.kind
+
+    @property
+    def model_facts(self) -> ModelFacts:
+        """The base model's numbers. Raises DamagedFieldError if they are not known."""
+        if self.model.facts is None:
+            raise DamagedFieldError("source")
+        return self.model.facts
 
     def soft_prompt(self, key: str) -> TrainedPrompt:
         """The trained soft prompt under a key. Raises DamagedFieldError if it was not found."""

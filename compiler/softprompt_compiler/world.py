@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
 
+from softprompt_compiler.facts import ModelFacts, read_model_facts
 from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
 from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
@@ -52,6 +53,10 @@ class World(Protocol):
 
     def locate_model(self, source: str, revision: str | None) -> Located | NotFound:
         """The files of a `model.source`."""
+        ...
+
+    def model_facts(self, model: Located) -> ModelFacts:
+        """The numbers of a located model. Raises ModelFactsError."""
         ...
 
     def tokenizer(self, path: Path) -> TokenizerFile:
@@ -112,6 +117,10 @@ class LocalWorld:
     def locate_model(self, source: str, revision: str | None) -> Located | NotFound:
         """See World."""
         return locate_model(source, self.spec_folder, self.environment, revision)
+
+    def model_facts(self, model: Located) -> ModelFacts:
+        """See World."""
+        return read_model_facts(model)
 
     def tokenizer(self, path: Path) -> TokenizerFile:
         """See World."""

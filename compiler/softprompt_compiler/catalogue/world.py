@@ -23,6 +23,12 @@ MODEL_NOT_HERE = Rule(
     _WARNING,
     "`{source}` is not on this machine, so the spec is not checked against it",
 )
+TOO_FEW_POSITIONS = Rule(
+    "SP0313",
+    "too-few-positions",
+    _ERROR,
+    "the model has {limit} positions, and `max_seq_length` is {wanted}",
+)
 
 # A trained soft prompt
 SOFT_PROMPT_NOT_FOUND = Rule(

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from softprompt_compiler.check import (
     answer,
+    model,
     not_built,
     prompt_learning,
     repeated,
@@ -37,6 +38,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_sampling,
     unused.check_unused_schedule,
     unused.check_unused_revision,
+    model.check_positions,
     trained.check_something_to_train,
     repeated.check_repeated,
     repeated.check_shared_files,
