@@ -1,4 +1,7 @@
-"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` for the desk, `ci` for `make test`."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
+
+`search` looks for new faults, longer and each time elsewhere.
+"""
 
 import os
 
@@ -12,6 +15,9 @@ settings.register_profile(
 )
 settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=_SLOW_IS_FINE
+)
+settings.register_profile(
+    "search", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
