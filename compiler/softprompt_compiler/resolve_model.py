@@ -51,8 +51,8 @@ def _read_facts(found: Located, span: Span, world: World) -> ModelFiles:
         return ModelFiles(kind=found.kind, diagnostics=(fault,))
     if facts.has_weights:
         return ModelFiles(kind=found.kind, files=found, facts=facts)
-    hint = "copy its `*.safetensors` files there too"
-    fault = rules.MODEL_UNREADABLE.at(span, reason="the folder holds no weights", help=hint)
+    hint = "copy its `*.safetensors` files there before a run"
+    fault = rules.MODEL_WITHOUT_WEIGHTS.at(span, help=hint)
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=(fault,))
 
 

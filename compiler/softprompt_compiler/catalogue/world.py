@@ -29,6 +29,9 @@ TOO_FEW_POSITIONS = Rule(
     _ERROR,
     "the model has {limit} positions, and `max_seq_length` is {wanted}",
 )
+MODEL_WITHOUT_WEIGHTS = Rule(
+    "SP0314", "model-without-weights", _WARNING, "the model's folder holds no weights"
+)
 
 # A trained soft prompt
 SOFT_PROMPT_NOT_FOUND = Rule(
