@@ -1,0 +1,1 @@
+"""Scores of completions against references. Each module names its reference implementation."""
