@@ -22,15 +22,14 @@ _WORDS = (
 @cache
 def byte_level() -> FastTokenizer:
     """Byte-level BPE of 3072 ids, which reads every text as text."""
-    spec = _byte_level_spec()
-    spec["added_tokens"] = []
-    return _fast(spec, END_OF_TEXT, END_OF_TEXT)
+    return _fast(byte_level_spec(), END_OF_TEXT, END_OF_TEXT)
 
 
 @cache
 def byte_level_that_reads_special_tokens() -> FastTokenizer:
     """The same, but `<|endoftext|>` in a text is EOS, as it is for NeMo."""
-    return _fast(_byte_level_spec(), END_OF_TEXT, END_OF_TEXT)
+    text = (NEMO / "tokenizer" / "tokenizer.json").read_text()
+    return _fast(json.loads(text), END_OF_TEXT, END_OF_TEXT)
 
 
 @cache
@@ -48,6 +47,11 @@ def sentence_piece_processor() -> Any:
 @cache
 def llama_like() -> FastTokenizer:
     """BPE of characters with a dummy prefix, no splitting into words, and byte fallback."""
+    return _fast(llama_like_spec(), 1, 2)
+
+
+def llama_like_spec() -> dict[str, Any]:
+    """The tokenizer.json of `llama_like`."""
     bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
     pieces = ["<unk>", "<s>", "</s>", *bytes_, *sorted({*_WORDS, "\u2581"} - {" "})]
     words = ["\u2581" + word for word in sorted(set(_WORDS.split()))]
@@ -55,53 +59,48 @@ def llama_like() -> FastTokenizer:
     crossing = [("a", "n"), ("an", "s"), ("w", "e"), ("we", "r"), (":", "\u2581yes")]
     merges = list(dict.fromkeys([*growing, *crossing]))
     pieces += [left + right for left, right in merges]
-    return _fast(
-        {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [],
-            "normalizer": {
-                "type": "Sequence",
-                "normalizers": [
-                    {"type": "Prepend", "prepend": "\u2581"},
-                    {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
-                ],
-            },
-            "pre_tokenizer": None,
-            "post_processor": None,
-            "decoder": {
-                "type": "Sequence",
-                "decoders": [
-                    {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
-                    {"type": "ByteFallback"},
-                    {"type": "Fuse"},
-                    {"type": "Strip", "content": " ", "start": 1, "stop": 0},
-                ],
-            },
-            "model": {
-                "type": "BPE",
-                "dropout": None,
-                "unk_token": "<unk>",
-                "continuing_subword_prefix": None,
-                "end_of_word_suffix": None,
-                "fuse_unk": True,
-                "byte_fallback": True,
-                "ignore_merges": False,
-                "vocab": {piece: at for at, piece in enumerate(dict.fromkeys(pieces))},
-                "merges": [list(merge) for merge in merges],
-            },
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "Prepend", "prepend": "\u2581"},
+                {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+            ],
         },
-        1,
-        2,
-    )
+        "pre_tokenizer": None,
+        "post_processor": None,
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [
+                {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+                {"type": "ByteFallback"},
+                {"type": "Fuse"},
+                {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+            ],
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": {piece: at for at, piece in enumerate(dict.fromkeys(pieces))},
+            "merges": [list(merge) for merge in merges],
+        },
+    }
 
 
 @cache
 def llama3_like() -> FastTokenizer:
     """Byte-level BPE with the words of Llama 3 and Qwen, NFC, and whole words taken as they are."""
-    spec = _byte_level_spec()
-    spec["added_tokens"] = []
+    spec = byte_level_spec()
     spec["normalizer"] = {"type": "NFC"}
     pattern = (
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -117,8 +116,10 @@ def llama3_like() -> FastTokenizer:
     return _fast(spec, END_OF_TEXT, END_OF_TEXT)
 
 
-def _byte_level_spec() -> dict[str, Any]:
-    return json.loads((NEMO / "tokenizer" / "tokenizer.json").read_text())
+def byte_level_spec() -> dict[str, Any]:
+    """The tokenizer.json of `byte_level`."""
+    spec = json.loads((NEMO / "tokenizer" / "tokenizer.json").read_text())
+    return {**spec, "added_tokens": []}
 
 
 def _fast(spec: dict[str, Any], bos_id: int, eos_id: int) -> FastTokenizer:

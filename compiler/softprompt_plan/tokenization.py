@@ -1,6 +1,8 @@
 """Text -> token ids, by a tokenizer that is handed in: no tokenizer library is imported here."""
+# ruff: noqa: D102 - what is used of a library's object is described by the library
 
 import json
+import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -72,7 +74,6 @@ def tokens_before(encoding: Encoding, position: int) -> int | None:
 class TokenizersBackend(Protocol):
     """What is used of a `tokenizers.Tokenizer`, whose own pages describe it."""
 
-    # ruff: noqa: D102
     @classmethod
     def from_str(cls, json: str, /) -> Self: ...
 
@@ -206,24 +207,45 @@ class _BorderFacts:
     normalizes: bool  # a character may be joined to the one before it
 
 
-_SPACE_SPLITTERS = {"Split", "Whitespace", "WhitespaceSplit", "BertPreTokenizer"}
+_SPACE_SPLITTERS = {"Whitespace", "WhitespaceSplit", "BertPreTokenizer"}
 _PRE_TOKENIZERS = {*_SPACE_SPLITTERS, "ByteLevel", "Metaspace", "Digits", "Punctuation"}
 _NORMALIZERS = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Precompiled"}
+_LAST_SPACE = r"\s+(?!\S)"  # in the pattern of GPT-2 and all that come from it
+_LOOKS_AROUND = re.compile(r"\(\?(?:[=!]|<[=!])|\\[bBzZG]|(?<![\\\[])[$^]")
 
 
 def _border_facts(spec: Mapping[str, Any]) -> _BorderFacts:
     model = spec["model"]
     words = _steps(spec.get("pre_tokenizer"), "pretokenizers")
     normalizers = _steps(spec.get("normalizer"), "normalizers")
-    kinds = {step["type"] for step in words}
-    normalizer_kinds = {step["type"] for step in normalizers if not _puts_one_for_one(step)}
-    local_model = model["type"] in ("BPE", "Unigram") and not model.get("dropout")
+    changes = {step["type"] for step in normalizers if not _puts_one_for_one(step)}
     return _BorderFacts(
-        local=local_model and kinds <= _PRE_TOKENIZERS and normalizer_kinds <= _NORMALIZERS,
+        local=model["type"] in ("BPE", "Unigram")
+        and not model.get("dropout")
+        and all(step["type"] in _PRE_TOKENIZERS or _splits_locally(step) for step in words)
+        and changes <= _NORMALIZERS,
         merges_only=not model.get("ignore_merges"),
-        splits_at_space=bool(kinds & _SPACE_SPLITTERS)
-        or any(step["type"] == "ByteLevel" and step.get("use_regex", True) for step in words),
-        normalizes=bool(normalizer_kinds),
+        splits_at_space=any(map(_splits_at_space, words)),
+        normalizes=bool(changes),
+    )
+
+
+def _splits_locally(step: Mapping[str, Any]) -> bool:
+    """Whether a word's begin depends on nothing behind its first character but the word itself."""
+    if step["type"] != "Split":
+        return False
+    pattern = step["pattern"]
+    return "String" in pattern or not _LOOKS_AROUND.search(
+        pattern["Regex"].replace(_LAST_SPACE, "")
+    )
+
+
+def _splits_at_space(step: Mapping[str, Any]) -> bool:
+    if step["type"] == "Split":
+        isolated = step["behavior"] == "Isolated" and not step["invert"]
+        return isolated and _LAST_SPACE in step["pattern"].get("Regex", "")
+    return step["type"] in _SPACE_SPLITTERS or (
+        step["type"] == "ByteLevel" and step.get("use_regex", True)
     )
 
 
@@ -245,7 +267,8 @@ def _steps(step: Mapping[str, Any] | None, children: str) -> list[Any]:
 
 def _drop_dummy_prefix(spec: dict[str, Any]) -> bool:
     """Edit a tokenizer.json so that it puts nothing before a text. Whether anything was edited."""
-    before = json.dumps(spec)
+    parts = ("pre_tokenizer", "normalizer")
+    before = json.dumps([spec.get(part) for part in parts])
     for step in _steps(spec.get("pre_tokenizer"), "pretokenizers"):
         if step["type"] == "Metaspace":
             step["prepend_scheme"] = "never"
@@ -256,6 +279,7 @@ def _drop_dummy_prefix(spec: dict[str, Any]) -> bool:
     for step in normalizers:
         if step["type"] == "Strip":
             step["strip_left"] = False
-    kept = [step for step in normalizers if step["type"] != "Prepend"]
-    spec["normalizer"] = {"type": "Sequence", "normalizers": kept} if kept else None
-    return json.dumps(spec) != before
+    if any(step["type"] == "Prepend" for step in normalizers):
+        kept = [step for step in normalizers if step["type"] != "Prepend"]
+        spec["normalizer"] = {"type": "Sequence", "normalizers": kept}
+    return json.dumps([spec.get(part) for part in parts]) != before

