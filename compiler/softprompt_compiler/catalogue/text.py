@@ -31,6 +31,9 @@ SEVERAL_DOCUMENTS = Rule(
 )
 KEY_NOT_TEXT = Rule("SP0014", "key-not-text", _ERROR, "a key is text, and this is {found}")
 TOO_DEEP = Rule("SP0015", "too-deep", _ERROR, "the nesting goes deeper than {limit} levels")
+KEY_TOO_LONG = Rule(
+    "SP0016", "key-too-long", _ERROR, "a key has at most {limit} characters; this has {size}"
+)
 
 # Text that is not YAML
 TAB = Rule("SP0020", "tab", _ERROR, "a tab stands where YAML wants spaces")
@@ -70,7 +73,6 @@ UNUSABLE_CHARACTER = Rule(
     "SP0033", "unusable-character", _ERROR, "`{escape}` is no character that text can hold"
 )
 NUMBER_TOO_LONG = Rule("SP0034", "number-too-long", _ERROR, "a number of {size} characters")
-NOT_YAML = Rule("SP0039", "not-yaml", _ERROR, "this cannot be read as YAML: {problem}")
 
 # --set KEY=VALUE
 SETTING_FORM = Rule("SP0040", "setting-form", _ERROR, "a setting is of the form `key.key=value`")

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 
 from softprompt_compiler import __version__
 from softprompt_compiler.catalogue import bug as rules
+from softprompt_compiler.render.display import safe
+
+_LONGEST = 200  # characters of the exception that are shown
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> None:
     """Keep the traceback in a file, and print what a report of the bug needs."""
-    kind = type(error).__name__
-    head = f"error[{rules.INTERNAL_ERROR.code}]: " + rules.INTERNAL_ERROR.message.format(error=kind)
-    command = shlex.join(["spec", *arguments])
+    what = safe(traceback.format_exception_only(error)[-1].strip())[:_LONGEST]
+    head = f"error[{rules.INTERNAL_ERROR.code}]: " + rules.INTERNAL_ERROR.message.format(error=what)
+    command = safe(shlex.join(["spec", *arguments]))
     versions = f"softprompt {__version__}, Python {platform.python_version()}, {sys.platform}"
     lines = [
         head,

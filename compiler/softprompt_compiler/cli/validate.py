@@ -42,7 +42,7 @@ def report_on(spec: str, settings: list[str], *, read_data: bool) -> Report:
     from softprompt_compiler.world import LocalWorld
 
     world = LocalWorld(spec_folder=file.folder, environment=os.environ)
-    checked = check_spec(file.source, settings, world)
+    checked = check_spec(file.source, settings, world, read_data=read_data)
     return Report.of(spec, checked.diagnostics)
 
 

@@ -1,5 +1,6 @@
 """PyYAML's exception -> the diagnostic, by a table over its words."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,9 @@ from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.syntax import lines, values
 from softprompt_compiler.syntax.failure import Failure
+
+_CONTENT = re.compile(r"^(?![ \t]*(?:#|---|\.\.\.|$))[ \t]*\S", re.MULTILINE)
+_DOCUMENT_MARK = re.compile(r"^(?:---|\.\.\.)", re.MULTILINE)
 
 
 def diagnose(
@@ -24,13 +28,14 @@ def diagnose(
     for words, diagnosis in _DIAGNOSES:
         if words in failure.problem or words in context:
             return diagnosis(failure)
-    return values.not_yaml(failure)
+    return values.unforeseen(failure)
 
 
 def _failure(
     source: SourceFile, error: Exception, loader: yaml.SafeLoader, event: yaml.Event | None
 ) -> tuple[Failure, str]:
     tokens: list[Any] = getattr(loader, "tokens", [])
+    marks: list[Any] = getattr(loader, "marks", [])
     flow = bool(getattr(loader, "flow_level", 0))
     # A scanner fails at a token's end, a parser at its start: what was before is not the same.
     last = tokens[-1] if tokens and isinstance(error, ScannerError) else event
@@ -46,6 +51,7 @@ def _failure(
         opened=mark.index if mark else -1,
         flow=flow,
         last=last,
+        innermost=marks[-1].index if marks else -1,
     )
     return failure, error.context or ""
 
@@ -71,6 +77,13 @@ def _document_start(failure: Failure) -> Diagnostic:
     if text[percent : percent + 1] == "%":
         span = failure.span(percent, percent + 1)
         return rules.DIRECTIVE.at(span, help="remove the line")
+    closing = text[: failure.at].rstrip()[-1:]
+    if closing in ("]", "}", "'", '"'):  # the whole spec in brackets, or one quoted text
+        rest = failure.span(failure.at, failure.line.end)
+        return rules.TEXT_AFTER_VALUE.at(rest, closing=closing, help="remove it")
+    content = _CONTENT.search(text)
+    if content and not _DOCUMENT_MARK.search(text, content.end(), failure.at):
+        return lines.missing_colon(failure.source, content.start())
     return rules.SEVERAL_DOCUMENTS.at(failure.place, help="put each spec into a file of its own")
 
 
@@ -83,6 +96,7 @@ _DIAGNOSES: tuple[tuple[str, Callable[[Failure], Diagnostic]], ...] = (
     ("duplicate tag handle", _directive),
     ("expected '<document start>'", _document_start),
     ("undefined tag handle", values.reserved),
+    ("a tag", values.reserved),
     ("mapping values are not allowed", lines.colon),
     ("could not find expected ':'", lines.no_colon),
     ("that cannot start any token", values.bad_start),
@@ -94,7 +108,6 @@ _DIAGNOSES: tuple[tuple[str, Callable[[Failure], Diagnostic]], ...] = (
     ("a block scalar", values.reserved),
     ("an alias", values.reserved),
     ("an anchor", values.reserved),
-    ("a tag", values.reserved),
     ("sequence entries are not allowed", lines.list_item),
     ("mapping keys are not allowed", values.stray),
     ("expected the node content", values.stray),

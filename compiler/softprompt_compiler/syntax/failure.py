@@ -22,6 +22,7 @@ class Failure:
     opened: int  # where the thing starts that could not be read to its end; -1: not known
     flow: bool  # inside [ ] or { }
     last: Any  # the token or event before: start_mark, end_mark, perhaps a style
+    innermost: int = -1  # where the innermost open collection starts; -1: not known
 
     @cached_property
     def line(self) -> Span:

@@ -8,10 +8,10 @@ from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.source import SourceFile, Span
 from softprompt_compiler.syntax.failure import KEY, Failure, content, indent, quote_rest, spaces
-from softprompt_compiler.syntax.values import text_after_value
+from softprompt_compiler.syntax.values import stray, text_after_value
 from softprompt_compiler.yaml_marks import extent
 
-_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+):(?=[^\s/])")
+_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*(\w[\w.-]*):(?=[^\s/])")
 _ITEM = re.compile(r"(\s*)(- +)")
 _LONGEST_KEY = 1024  # YAML's own limit
 _MAX_LEVELS = 3  # named in a help
@@ -27,7 +27,7 @@ def colon(failure: Failure) -> Diagnostic:
     head = failure.source.text[first_line.start : start]
     if first_line.start == failure.line.start:
         if not head.strip(" -"):
-            return _long_key(failure, start)
+            return _colon_after_key(failure, start)
         is_quoted = failure.source.text[start] in "'\""
         return text_after_value(failure) if is_quoted else _unquoted_colon(failure, start)
     if KEY.match(head):
@@ -35,9 +35,11 @@ def colon(failure: Failure) -> Diagnostic:
     return missing_colon(failure.source, start)
 
 
-def _long_key(failure: Failure, start: int) -> Diagnostic:
-    problem = f"a key has at most {_LONGEST_KEY:,} characters"
-    return rules.NOT_YAML.at(failure.span(start, failure.at), problem=problem)
+def _colon_after_key(failure: Failure, start: int) -> Diagnostic:
+    if failure.at - start <= _LONGEST_KEY:
+        return stray(failure)
+    key = failure.span(start, failure.at)
+    return rules.KEY_TOO_LONG.at(key, limit=f"{_LONGEST_KEY:,}", size=f"{failure.at - start:,}")
 
 
 def _unquoted_colon(failure: Failure, start: int) -> Diagnostic:

@@ -5,10 +5,11 @@ import yaml
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.scalars import in_quotes, quoted
-from softprompt_compiler.syntax.failure import KEY, Failure, quote_rest
+from softprompt_compiler.syntax.failure import KEY, Failure, content, quote_rest
 from softprompt_compiler.yaml_marks import extent
 
 _CLOSING = {"[": "]", "{": "}"}
+_CLOSES = ("]", "}", "'", '"')
 
 
 def text_after_value(failure: Failure) -> Diagnostic:
@@ -17,6 +18,9 @@ def text_after_value(failure: Failure) -> Diagnostic:
     if isinstance(last, yaml.ScalarEvent) and extent(last)[0] < failure.line.start:
         return _quote_closed_too_late(failure, last)
     text = failure.source.text
+    closing = failure.before.rstrip()[-1:]
+    if closing not in _CLOSES:
+        return stray(failure)
     end = failure.line.start + len(failure.line.text.rstrip())
     key = KEY.match(failure.line.text)
     value_start = failure.line.start + key.end() if key else failure.line.start
@@ -25,7 +29,7 @@ def text_after_value(failure: Failure) -> Diagnostic:
     hint, fixed = _requote(value)
     return rules.TEXT_AFTER_VALUE.at(
         failure.span(failure.at, max(end, failure.at)),
-        closing=failure.before.rstrip()[-1:],
+        closing=closing,
         help=hint,
         fix=Fix.guess(failure.span(start, end), fixed) if key else None,
     )
@@ -66,21 +70,29 @@ def open_quote(failure: Failure) -> Diagnostic:
 
 def flow_end(failure: Failure) -> Diagnostic:
     """A `[` or `{` that another thing follows than `,` or its closing sign."""
-    bracket = failure.source.text[failure.opened]
-    closing = _CLOSING[bracket]
+    closing = _CLOSING[failure.source.text[failure.opened]]
     is_key = "':'" in failure.problem
     is_closing = failure.character in ("]", "}")
     same_line = failure.line.start <= failure.opened
     if failure.character and not is_closing and (same_line or not is_key):
         hint = ["put quotes around a text that holds a colon"] if is_key else []
         return rules.MISSING_COMMA.at(failure.place, closing=closing, help=hint)
-    text = f"this closes no `{bracket}`" if is_closing else "and is still open here"
+    return _unclosed(failure, failure.opened)
+
+
+def _unclosed(failure: Failure, start: int) -> Diagnostic:
+    bracket = failure.source.text[start]
+    place, text = failure.place, "and is still open here"
+    if failure.character in ("]", "}"):
+        text = f"this closes no `{bracket}`"
+    elif failure.character == ":":
+        place = content(failure.line, len(failure.before.strip()))
     return rules.UNCLOSED_BRACKET.at(
-        failure.span(failure.opened, failure.opened + 1),
+        failure.span(start, start + 1),
         label="opened here",
-        labels=[Label(span=failure.place, text=text)],
+        labels=[Label(span=place, text=text)],
         bracket=bracket,
-        help=f"put a `{closing}` at its end",
+        help=f"put a `{_CLOSING[bracket]}` at its end",
     )
 
 
@@ -118,12 +130,17 @@ def _reserved_at(failure: Failure, start: int) -> Diagnostic:
 
 def stray(failure: Failure) -> Diagnostic:
     """A sign that belongs to YAML's grammar, where the grammar has no use for it."""
+    opening = failure.source.text[failure.innermost] if failure.innermost >= 0 else ""
+    if opening in _CLOSING and (not failure.character or failure.character in ("]", "}")):
+        return _unclosed(failure, failure.innermost)
+    return unforeseen(failure)
+
+
+def unforeseen(failure: Failure) -> Diagnostic:
+    """A place that YAML has no use for, with the parser's own words where they may tell more."""
     if not failure.character.strip():
-        return not_yaml(failure)
+        what = "a line break" if failure.character else "the end of the text"
+        notes = f"the YAML parser says: {failure.problem}"
+        return rules.STRAY_CHARACTER.at(failure.place, character=what, notes=notes)
     hint = "remove it, or put quotes around it if it is text"
     return rules.STRAY_CHARACTER.at(failure.place, character=f"`{failure.character}`", help=hint)
-
-
-def not_yaml(failure: Failure) -> Diagnostic:
-    """What has no diagnosis of its own, in PyYAML's words."""
-    return rules.NOT_YAML.at(failure.place, problem=failure.problem)

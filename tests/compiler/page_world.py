@@ -1,0 +1,74 @@
+"""The folder that a spec of an explanation page or of the gallery of mistakes stands in.
+
+    models/tiny     a Llama-shaped model of width 32 and 128 positions, its weights empty; a token a byte
+    data/*.jsonl    train, validation and test rows with `text` and `mood`
+    latin1.yaml     a spec that is not UTF-8
+    large.yaml      data in place of a spec
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers.pre_tokenizers import ByteLevel
+
+_SPECIAL = ["<unk>", "<s>", "</s>"]
+_CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "vocab_size": 259,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+_ROWS = {
+    "train": [("What a day!", "glad"), ("It rained.", "sad"), ("We won.", "glad"), ("No.", "sad")],
+    "validation": [("Lovely.", "glad"), ("It broke.", "sad")],
+    "test": [("Hooray!", "glad"), ("Oh dear.", "sad")],
+}
+
+
+def make_world(folder: Path) -> None:
+    """Write the model and the data into `folder`."""
+    model = folder / "models" / "tiny"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text(json.dumps(_CONFIG), "utf-8")
+    (model / "tokenizer.json").write_text(json.dumps(_tokenizer()), "utf-8")
+    (model / "model.safetensors").touch()  # that there are weights is all the compiler looks for
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (model / "tokenizer_config.json").write_text(json.dumps(special), "utf-8")
+    data = folder / "data"
+    data.mkdir()
+    for split, rows in _ROWS.items():
+        lines = [json.dumps({"text": text, "mood": mood}) for text, mood in rows]
+        (data / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "latin1.yaml").write_bytes("version: 1\nname: café\n".encode("latin-1"))
+    (folder / "large.yaml").write_text('- {"text": "It rained.", "mood": "sad"}\n' * 10_000, "utf-8")
+
+
+def _tokenizer() -> dict[str, Any]:
+    byte_level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+        "use_regex": False,
+    }
+    pieces = [*_SPECIAL, *sorted(ByteLevel.alphabet())]
+    return {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": byte_level,
+        "post_processor": None,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "vocab": {piece: index for index, piece in enumerate(pieces)},
+            "merges": [],
+        },
+    }

@@ -1,0 +1,90 @@
+"""Each rule's page is its test. `pytest --update-golden` writes the messages into the pages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import softprompt_compiler
+from softprompt_compiler.catalogue import RULES
+from softprompt_compiler.cli import validate
+from softprompt_compiler.diagnostic import Diagnostic, Severity
+from tests.compiler.pages import (
+    SPEC,
+    Block,
+    blocks,
+    checked_spec,
+    checked_text,
+    console,
+    settle,
+    shown,
+    world_of,
+)
+
+FOLDER = Path(softprompt_compiler.__file__).parent / "explanations"
+PAGES = sorted(FOLDER.glob("*.md"))
+HEADINGS = ["Why", "Wrong", "Right"]
+
+
+def test_pages_and_rules_are_the_same_set() -> None:
+    assert sorted(RULES) == [path.stem for path in PAGES]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_has_the_form_of_all_pages(path: Path) -> None:
+    page = path.read_text("utf-8")
+    rule = RULES[path.stem]
+
+    assert page.splitlines()[0] == f"# {rule.code} {rule.name}"
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
+    prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in prose.splitlines() if len(line) > 100] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_shows_its_own_fault_and_its_cure(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    update_golden: bool,
+) -> None:
+    page = path.read_text("utf-8")
+    world_of(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    if path.stem == "SP0901":  # there is no spec that shows a bug, or it would be mended
+        monkeypatch.setattr(validate, "read_spec", _break)
+    wrong, actual = False, dict[Block, str]()
+    spec = ""
+    for block in blocks(page):
+        is_wrong = block.heading == "Wrong"
+        if block.kind == "yaml" and not block.name:
+            spec = block.text
+            Path(SPEC).write_text(spec, "utf-8")
+            if not is_wrong:
+                assert _cured(path.stem, _found(path.stem, spec, tmp_path)) == []
+        elif block.kind == "text":
+            found = _found(path.stem, spec, tmp_path)
+            assert [path.stem] * len(found) == [each.code for each in found]
+            actual[block] = shown(found)
+            wrong = wrong or (is_wrong and bool(found))
+        elif block.kind == "console":
+            actual[block] = console(block.text, capsys)
+            wrong = wrong or (is_wrong and f"[{path.stem}]" in actual[block])
+    assert wrong, "no block under `Wrong` shows the rule"
+    settle(path, actual, update=update_golden)
+
+
+def _found(code: str, text: str, folder: Path) -> list[Diagnostic]:
+    return checked_text(text) if code.startswith("SP00") else checked_spec(text, folder)
+
+
+def _cured(code: str, found: list[Diagnostic]) -> list[str]:
+    """What the right spec must not give: any error, and the page's own rule."""
+    bad = [each for each in found if each.severity is Severity.ERROR or each.code == code]
+    return [f"{each.code}: {each.message}" for each in bad]
+
+
+def _break(_name: str) -> None:
+    raise ZeroDivisionError("division by zero")
