@@ -42,6 +42,7 @@ class _Tally:
     num_faulty: int = 0
     num_too_long: int = 0
     num_empty_answers: int = 0
+    num_without_answer: int = 0  # of test rows
     num_seen_in_training: int = 0
     longest: int = 0
     num_cut: Counter[str] = field(default_factory=Counter[str])
@@ -72,6 +73,7 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
                 continue
             tally = _read_split(plan, task, split, files, tokenizer, train_rows)
             summaries.append(_summary(task, split, tally, tokenizer))
+            found += diagnose_rows(tally.findings, world)
             found += _split_diagnostics(resolved, task, split, tally)
             if split is Split.TRAIN and not _is_kept(resolved, task):
                 num_trained += tally.num_usable
@@ -149,6 +151,8 @@ def _look_at(row: Row, task: TaskPlan, split: Split, tally: _Tally, train_rows: 
     """Counts rows that are well-formed and yet may be wrong."""
     if task.answer_field is not None and row.record.get(task.answer_field) == "":
         tally.num_empty_answers += 1
+    if task.answer_field is not None and task.answer_field not in row.record:
+        tally.num_without_answer += 1
     names = sorted(name for name in row.record if name != task.answer_field)
     text = "\0".join(f"{name}\0{row.record[name]}" for name in names)
     identity = blake2b(text.encode(), digest_size=8).digest()
@@ -197,7 +201,6 @@ def _summary(
 def _split_diagnostics(
     resolved: ResolvedSpec, task: TaskPlan, split: Split, tally: _Tally
 ) -> Iterator[Diagnostic]:
-    yield from diagnose_rows(tally.findings)
     place = resolved.place("tasks", task.name, "data", split.value)
     if tally.num_more_findings:
         yield rules.MORE_FAULTS.at(place, count=tally.num_more_findings, split=split.value)
@@ -208,6 +211,9 @@ def _split_diagnostics(
         hint = "the model learns to answer nothing; leave such rows out"
         count, rows = tally.num_empty_answers, tally.num_rows
         yield rules.EMPTY_ANSWERS.at(place, count=count, rows=rows, split=split.value, help=hint)
+    if tally.num_without_answer and task.metrics:
+        field, count = task.answer_field, tally.num_without_answer
+        yield rules.TEST_WITHOUT_ANSWERS.at(place, count=count, rows=tally.num_rows, field=field)
     if tally.num_seen_in_training:
         hint = "scores on rows that were trained on say little; keep the splits apart"
         count, rows = tally.num_seen_in_training, tally.num_rows

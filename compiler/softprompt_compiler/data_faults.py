@@ -10,6 +10,7 @@ from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.catalogue.rule import Rule
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import SourceFile, SourceKind, Span
+from softprompt_compiler.world import World
 from softprompt_plan.example import Unfit, UnfitReason
 from softprompt_plan.rows import Row, RowFault, RowFaultKind
 from softprompt_plan.vocabulary import Split
@@ -39,6 +40,7 @@ _HELP = {
 _REASONS = {
     UnfitReason.NOTHING_TO_CUT: "no `truncate_field` holds text",
     UnfitReason.CUT_TOO_LITTLE: "{least} are left with every `truncate_field` empty",
+    UnfitReason.NOTHING_TO_LEARN: "no token of it would count in the loss",
 }
 
 
@@ -88,14 +90,14 @@ def unfit_finding(row: Row, unfit: Unfit, split: Split) -> RowFinding:
     )
 
 
-def diagnose_rows(findings: Iterable[RowFinding]) -> Iterator[Diagnostic]:
+def diagnose_rows(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnostic]:
     """The diagnostics of findings, each with its line of the data file. Reads each file once."""
     by_file = sorted(findings, key=lambda finding: (str(finding.file), finding.line))
     for file, group in groupby(by_file, key=lambda finding: finding.file):
         in_file = list(group)
         lines = _read_lines(file, {finding.line for finding in in_file})
         for finding in in_file:
-            span = _span(finding, lines.get(finding.line, ""))
+            span = _span(finding, lines.get(finding.line, ""), world.shown(file))
             yield finding.rule.at(span, help=finding.help or (), **finding.values)
 
 
@@ -115,10 +117,8 @@ def _read_lines(file: Path, numbers: set[int]) -> dict[int, str]:
     return found
 
 
-def _span(finding: RowFinding, text: str) -> Span:
-    source = SourceFile(
-        name=str(finding.file), text=text, kind=SourceKind.DATA, first_line=finding.line
-    )
+def _span(finding: RowFinding, text: str, name: str) -> Span:
+    source = SourceFile(name=name, text=text, kind=SourceKind.DATA, first_line=finding.line)
     if finding.column is not None:
         return source.span(finding.column - 1, finding.column)
     key = f'"{finding.field}"'

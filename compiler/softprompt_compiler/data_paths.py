@@ -16,6 +16,8 @@ from softprompt_compiler.world import World
 from softprompt_plan.paths import UnsetVariableError
 from softprompt_plan.vocabulary import Split
 
+FORMATS = (".jsonl", ".ndjson", ".json", ".csv")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataPath:
@@ -63,7 +65,14 @@ def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], l
     if not files:
         return (), [rules.EMPTY_GLOB.at(path.span, path=path.text)]
     there = tuple(file for file in files if world.is_file(file))
-    return there, [_not_found(path, file, world) for file in files if file not in there]
+    found = [_not_found(path, file, world) for file in files if file not in there]
+    found += [_unknown_format(path, file) for file in there if file.suffix.lower() not in FORMATS]
+    return there, found
+
+
+def _unknown_format(path: DataPath, file: Path) -> Diagnostic:
+    hint = "rows come from .jsonl, .json and .csv files"
+    return rules.UNKNOWN_DATA_FORMAT.at(path.span, name=file.name, help=hint)
 
 
 def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:

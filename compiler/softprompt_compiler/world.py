@@ -31,6 +31,10 @@ class World(Protocol):
         """
         ...
 
+    def shown(self, path: Path) -> str:
+        """A path as messages show it."""
+        ...
+
     def is_file(self, path: Path) -> bool:
         """Whether a file is there."""
         ...
@@ -79,6 +83,11 @@ class LocalWorld:
     def files(self, text: str) -> tuple[Path, ...]:
         """See World."""
         return tuple(resolve_files(text, self.spec_folder, self.environment))
+
+    def shown(self, path: Path) -> str:
+        """See World. From the working folder, where the path leads into it."""
+        here = Path.cwd()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     def is_file(self, path: Path) -> bool:
         """See World."""

@@ -118,6 +118,15 @@ STOPPING_WITHOUT_VALIDATION = Rule(
     _ERROR,
     "`early_stopping` watches `val_loss`, and {tasks} has no validation rows",
 )
+PRECISION_NEEDS_GPU = Rule(
+    "SP0236", "precision-needs-gpu", _ERROR, "precision `16-mixed` needs a GPU"
+)
+PRECISION_NEEDS_DTYPE = Rule(
+    "SP0237",
+    "precision-needs-dtype",
+    _ERROR,
+    "precision `bf16-true` needs a base model in bfloat16",
+)
 
 # Prompt learning
 INIT_LACKS = Rule("SP0240", "init-lacks", _ERROR, "init method `{method}` needs `{key}`")

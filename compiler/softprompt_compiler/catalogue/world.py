@@ -12,6 +12,9 @@ UNSET_VARIABLE = Rule(
     "SP0301", "unset-variable", _ERROR, "the environment variable `{variable}` is not set"
 )
 DATA_FILE_NOT_FOUND = Rule("SP0302", "data-file-not-found", _ERROR, "there is no file `{path}`")
+UNKNOWN_DATA_FORMAT = Rule(
+    "SP0304", "unknown-data-format", _ERROR, "`{name}` is of no known format"
+)
 EMPTY_GLOB = Rule("SP0303", "empty-glob", _ERROR, "no file matches `{path}`")
 
 # The model
@@ -113,4 +116,10 @@ INIT_CUT = Rule(
     "init-cut",
     _WARNING,
     "the first {used} of {given} {things} are used: task `{task}` has {used} virtual tokens",
+)
+TEST_WITHOUT_ANSWERS = Rule(
+    "SP0356",
+    "test-without-answers",
+    _WARNING,
+    "{count} of {rows} test rows have no `{field}` to score completions against",
 )

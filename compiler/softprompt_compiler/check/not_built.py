@@ -11,7 +11,6 @@ from softprompt_plan.vocabulary import (
     ActivationsCheckpoint,
     LaunchTarget,
     LoggerName,
-    Precision,
 )
 
 _PARALLEL = (
@@ -43,12 +42,11 @@ def check_checkpointing_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         yield _not_built(resolved, path, "computing activations again", hint)
 
 
-def check_precision_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """float16 needs a gradient scaler."""
-    if resolved.spec.training.precision is Precision.FP16_MIXED:
-        path = ("training", "precision")
-        hint = "write `bf16-mixed`, or `32-true`"
-        yield _not_built(resolved, path, "precision `16-mixed`", hint)
+def check_memory_plan_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Nothing reckons with the memory of a GPU."""
+    if resolved.spec.parallelism.gpu is not None:
+        hint = "leave it out; `accelerator: gpu` takes whatever GPU there is"
+        yield _not_built(resolved, ("parallelism", "gpu"), "the memory plan", hint)
 
 
 def check_launch_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

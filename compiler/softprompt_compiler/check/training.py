@@ -7,7 +7,7 @@ from softprompt_compiler.check.places import conflict, key_label, stated
 from softprompt_compiler.diagnostic import Diagnostic, Label
 from softprompt_compiler.lower import warmup_steps
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_plan.vocabulary import ScheduleName
+from softprompt_plan.vocabulary import Accelerator, ModelDtype, Precision, ScheduleName
 
 
 def check_epochs_and_steps(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
@@ -120,4 +120,29 @@ def check_early_stopping(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             *(key_label(resolved, "no `validation`", "tasks", name, "data") for name in without),
             tasks=", ".join(f"`{name}`" for name in without),
             help="name validation rows, or leave `early_stopping` out",
+        )
+
+
+def check_precision_on_cpu(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """SP0236: float16 is computed on GPUs."""
+    precision = resolved.spec.training.precision
+    accelerator = resolved.spec.parallelism.accelerator
+    if precision is Precision.FP16_MIXED and accelerator is Accelerator.CPU:
+        yield conflict(
+            rules.PRECISION_NEEDS_GPU,
+            stated(resolved, f"`{precision}`", "training", "precision"),
+            stated(resolved, f"`{accelerator}`", "parallelism", "accelerator"),
+            help="write `32-true` or `bf16-mixed`",
+        )
+
+
+def check_precision_of_model(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """SP0237: `bf16-true` says that the frozen weights are bfloat16."""
+    precision, dtype = resolved.spec.training.precision, resolved.spec.model.dtype
+    if precision is Precision.BF16 and dtype is not ModelDtype.BFLOAT16:
+        yield conflict(
+            rules.PRECISION_NEEDS_DTYPE,
+            stated(resolved, f"`{precision}`", "training", "precision"),
+            stated(resolved, f"`{dtype}`", "model", "dtype"),
+            help="write `model: {dtype: bfloat16}`; virtual tokens and encoder stay float32",
         )
