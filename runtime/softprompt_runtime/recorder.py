@@ -33,6 +33,7 @@ class Recording:
     history: History
     loggers: Sequence[Logger]
     progress: ProgressDisplay
+    signals: StopSignals
     resumed: Checkpoint | None
 
 
@@ -46,22 +47,15 @@ class Recorder(pl.Callback):
 
     def __init__(self, recording: Recording) -> None:
         self._to = recording
-        self._signals = StopSignals()
-        self._listening = False
         self._step_started = 0.0
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """A validation that was due when the run was stopped comes first."""
-        self._listen()
+        self._begin(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Put the random generators where they were, or at the run's seed."""
-        self._listen()
-        if self._to.resumed is None:
-            seed_everything(self._to.run.plan.training.seed)
-            return
-        restore_random_state(self._to.resumed.random)
-        trainer.precision_plugin.load_state_dict(self._to.resumed.precision)
+        self._begin(trainer)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int
@@ -77,7 +71,7 @@ class Recorder(pl.Callback):
         assert isinstance(batch, GlobalBatch)
         self._record_step(training, batch)
         step, to = training.step, self._to
-        if self._signals.received is not None:
+        if self._to.signals.received is not None:
             self._stop(trainer, training)
         validation_follows = to.validates and to.batches.ends_period(step)
         is_due = step % to.run.plan.training.checkpoint_every_n_steps == 0
@@ -99,7 +93,7 @@ class Recorder(pl.Callback):
     ) -> None:
         """Stop if a signal came: the validation is then done first thing after a resume."""
         self._to.progress.validation_batch_done()
-        if self._signals.received is not None:
+        if self._to.signals.received is not None:
             self._stop(trainer, _training(pl_module))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -110,14 +104,6 @@ class Recorder(pl.Callback):
         assert best is not None
         self._to.progress.validation_done(training.step, training.losses["val_loss"], best)
         self._save(trainer, training)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Give the signals back to whoever had them."""
-        self._stop_listening()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """The same."""
-        self._stop_listening()
 
     def _record_step(self, training: PromptTraining, batch: GlobalBatch) -> None:
         self._record(
@@ -159,7 +145,7 @@ class Recorder(pl.Callback):
         save_checkpoint(self._to.run.checkpoints_folder, checkpoint)
 
     def _stop(self, trainer: pl.Trainer, training: PromptTraining) -> None:
-        number = self._signals.received
+        number = self._to.signals.received
         assert number is not None
         self._save(trainer, training)
         name = signal.Signals(number).name
@@ -169,16 +155,18 @@ class Recorder(pl.Callback):
             "command goes on from there",
         )
 
-    def _listen(self) -> None:
-        """After Lightning has set its own handlers, which would act in the middle of a step."""
-        if not self._listening:
-            self._listening = True
-            self._signals.__enter__()
+    def _begin(self, trainer: pl.Trainer) -> None:
+        """May be called twice, before any step.
 
-    def _stop_listening(self) -> None:
-        if self._listening:
-            self._listening = False
-            self._signals.__exit__()
+        Only now are the signals taken over: Lightning has just set handlers of its own, which would
+        act in the middle of a step.
+        """
+        if self._to.resumed is None:
+            seed_everything(self._to.run.plan.training.seed)
+        else:
+            restore_random_state(self._to.resumed.random)
+            trainer.precision_plugin.load_state_dict(self._to.resumed.precision)
+        self._to.signals.take_over()
 
 
 def _training(pl_module: Any) -> PromptTraining:

@@ -46,6 +46,11 @@ class Run:
         return self.folder / "soft_prompt"
 
     @property
+    def history_file(self) -> Path:
+        """The losses of the training, one JSON object a line (history.py)."""
+        return self.folder / "history.jsonl"
+
+    @property
     def logs_folder(self) -> Path:
         """Logs and training curves."""
         return self.folder / "logs"

@@ -40,10 +40,15 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for name in self._NAMES:
-                if number := getattr(signal, name, None):
-                    self._before[number] = signal.signal(number, self._note)
+            numbers = [number for name in self._NAMES if (number := getattr(signal, name, None))]
+            self._before = {number: signal.getsignal(number) for number in numbers}
+        self.take_over()
         return self
+
+    def take_over(self) -> None:
+        """Note the signals again, after somebody inside the block has set handlers of its own."""
+        for number in self._before:
+            signal.signal(number, self._note)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,7 +14,7 @@ from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import Precision
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.batches import TrainingBatches, ValidationBatches
-from softprompt_runtime.checkpoints import Checkpoint, best_checkpoint, newest_checkpoint
+from softprompt_runtime.checkpoints import best_checkpoint, newest_checkpoint
 from softprompt_runtime.data_module import PromptData
 from softprompt_runtime.device import choose_device
 from softprompt_runtime.examples import Examples
@@ -28,6 +28,7 @@ from softprompt_runtime.recorder import Recorder, Recording
 from softprompt_runtime.resume import starting_checkpoint
 from softprompt_runtime.run import Run
 from softprompt_runtime.run_identity import identity_of
+from softprompt_runtime.stopping import StopSignals
 
 
 def train_prompts(
@@ -55,38 +56,25 @@ def train_prompts(
     training = PromptTraining(base_model, learner.to(device), plan.training, batches.total_steps)
     if resumed is not None:
         training.go_on_from(resumed)
-    progress = create_progress()
-    try:
+    with closing(create_progress()) as progress, StopSignals() as signals:
         _say_where_it_starts(progress, training, train, validation)
         if resumed is None or not resumed.finished:
-            recording = _recording(run, identity, batches, validation_batches, progress, resumed)
+            history = History(run.history_file)
+            earlier = history.cut_after(0 if resumed is None else resumed.step)
+            recording = Recording(
+                run=run,
+                identity=identity,
+                batches=batches,
+                validates=len(validation_batches) > 0,
+                history=history,
+                loggers=create_loggers(run, earlier),
+                progress=progress,
+                resumed=resumed,
+                signals=signals,
+            )
             _run_lightning(training, batches, validation_batches, recording)
         _say_how_it_ended(progress, training)
-    finally:
-        progress.close()
     _take_best(run, learner)
-
-
-def _recording(
-    run: Run,
-    identity: dict[str, str],
-    batches: TrainingBatches,
-    validation: ValidationBatches,
-    progress: ProgressDisplay,
-    resumed: Checkpoint | None,
-) -> Recording:
-    history = History(run.folder / "history.jsonl")
-    earlier = history.cut_after(0 if resumed is None else resumed.step)
-    return Recording(
-        run=run,
-        identity=identity,
-        batches=batches,
-        validates=len(validation) > 0,
-        history=history,
-        loggers=create_loggers(run, earlier),
-        progress=progress,
-        resumed=resumed,
-    )
 
 
 def _run_lightning(
@@ -106,6 +94,7 @@ def _run_lightning(
             # What Lightning runs before training is here a validation that a stopped run owes.
             num_sanity_val_steps=-1 if validation_is_due else 0,
             limit_val_batches=1.0 if validates else 0,
+            log_every_n_steps=1,
             reload_dataloaders_every_n_epochs=1,
             logger=list(recording.loggers),
             callbacks=[Recorder(recording)],
@@ -177,14 +166,26 @@ def _say_how_it_ended(progress: ProgressDisplay, training: PromptTraining) -> No
     )
 
 
+_NOT_OUR_USERS = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    r"Total length of `.*` across ranks is zero",
+)
+
+
 @contextmanager
 def _without_chatter() -> Generator[None]:
-    """Lightning's banners and tips are not for who runs a spec; its warnings stay."""
+    """Without what Lightning says that does not concern who runs a spec; its warnings stay.
+
+    Banners and tips are log records of level INFO. The warnings named here are about calls between
+    Lightning and torch, and about a period without steps, which is meant: see PromptData.
+    """
     logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
+            for message in _NOT_OUR_USERS:
+                warnings.filterwarnings("ignore", message=message)
             yield
     finally:
         logger.setLevel(level)
