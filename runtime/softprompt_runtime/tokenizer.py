@@ -11,6 +11,7 @@ from softprompt_plan.paths import expand
 from softprompt_plan.plan import ModelPlan
 from softprompt_plan.tokenization import FastTokenizer
 from softprompt_plan.tokenizer_file import TokenizerError, TokenizerFile, read_tokenizer
+from softprompt_plan.vocabulary import ModelSourceKind
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.run import Run
 
@@ -23,6 +24,7 @@ _TOKENIZER_FILES = [
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
+    "tokenizer.model",
 ]
 
 
@@ -55,11 +57,17 @@ def tokenizer_of(file: TokenizerFile) -> FastTokenizer:
 def _files(plan: ModelPlan, spec_folder: Path) -> Path:
     found = locate_model(plan.source, spec_folder, os.environ, plan.revision)
     if isinstance(found, Located):
-        return found.path
+        of_hub = found.kind is ModelSourceKind.HUB
+        # the cache may hold only the weights
+        return _fetch(plan) if of_hub and not _has_tokenizer(found.path) else found.path
     if found.kind is NotFoundKind.HUB:
         return _fetch(plan)
     near = f"Did you mean {found.suggestions[0]}?" if found.suggestions else "Check model.source."
     raise RunFailure(f"The base model cannot be found: {found.reason}", near)
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json"))
 
 
 def _fetch(plan: ModelPlan) -> Path:

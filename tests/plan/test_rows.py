@@ -21,9 +21,15 @@ def rows_of(
     list_allowed: Sequence[str] = (),
     fields: Mapping[str, str] | None = None,
 ) -> list[Row | RowFault]:
-    needed = ("question", "answer")
-    options = {"optional": optional, "list_allowed": list_allowed, "fields": fields or {}}
-    return list(read_rows([file], task="squad", needed=needed, **options))  # type: ignore[arg-type]
+    rows = read_rows(
+        [file],
+        task="squad",
+        needed=("question", "answer"),
+        optional=optional,
+        list_allowed=list_allowed,
+        fields=fields or {},
+    )
+    return list(rows)
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -460,9 +466,9 @@ def test_what_json_and_csv_writers_write_is_read_back(
 def test_published_data_has_the_counts_its_readme_states() -> None:
     folder = Path(DATA or "") / "squad/nemo"
     test_file = folder / "squad_test_ground_truth.jsonl"
-    options = {"task": "squad", "needed": ("context", "question", "answer")}
+    needed = ("context", "question", "answer")
 
-    rows = list(read_rows([test_file], list_allowed=["answer"], **options))  # type: ignore[arg-type]
+    rows = list(read_rows([test_file], task="squad", needed=needed, list_allowed=["answer"]))
 
     assert len(rows) == 301
     assert all(isinstance(row, Row) and isinstance(row.record["answer"], list) for row in rows)
