@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from softprompt_plan.gguf import (
@@ -172,7 +172,6 @@ def test_a_list_with_a_broken_text_is_corrupt_when_it_is_read(tmp_path: Path) ->
     assert caught.value.kind is GgufFaultKind.CORRUPT
 
 
-@settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_a_damaged_file_gives_its_error_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from softprompt_plan.rows import Row, RowFault, RowFaultKind, count_rows, read_rows
@@ -430,7 +430,6 @@ def test_rows_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl"])
-@settings(deadline=None)
 @given(content=st.binary(max_size=60))
 def test_any_bytes_give_rows_or_faults(
     tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes
@@ -443,7 +442,6 @@ def test_any_bytes_give_rows_or_faults(
     assert count_rows([file]) >= sum(isinstance(item, Row) for item in items)
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
 def test_what_json_and_csv_writers_write_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

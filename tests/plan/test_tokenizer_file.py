@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -408,7 +408,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     content=st.fixed_dictionaries(
         {},
