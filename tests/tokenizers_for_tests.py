@@ -22,14 +22,14 @@ _WORDS = (
 @cache
 def byte_level() -> FastTokenizer:
     """Byte-level BPE of 3072 ids, which reads every text as text."""
-    return _fast(byte_level_spec(), END_OF_TEXT, END_OF_TEXT)
+    return fast_tokenizer(byte_level_spec(), END_OF_TEXT, END_OF_TEXT)
 
 
 @cache
 def byte_level_that_reads_special_tokens() -> FastTokenizer:
     """The same, but `<|endoftext|>` in a text is EOS, as it is for NeMo."""
     text = (NEMO / "tokenizer" / "tokenizer.json").read_text()
-    return _fast(json.loads(text), END_OF_TEXT, END_OF_TEXT)
+    return fast_tokenizer(json.loads(text), END_OF_TEXT, END_OF_TEXT)
 
 
 @cache
@@ -47,7 +47,7 @@ def sentence_piece_processor() -> Any:
 @cache
 def llama_like() -> FastTokenizer:
     """BPE of characters with a dummy prefix, no splitting into words, and byte fallback."""
-    return _fast(llama_like_spec(), 1, 2)
+    return fast_tokenizer(llama_like_spec(), 1, 2)
 
 
 def llama_like_spec() -> dict[str, Any]:
@@ -113,7 +113,7 @@ def llama3_like() -> FastTokenizer:
         "pretokenizers": [split | {"invert": False}, byte_level | {"use_regex": False}],
     }
     spec["model"]["ignore_merges"] = True
-    return _fast(spec, END_OF_TEXT, END_OF_TEXT)
+    return fast_tokenizer(spec, END_OF_TEXT, END_OF_TEXT)
 
 
 def byte_level_spec() -> dict[str, Any]:
@@ -122,5 +122,6 @@ def byte_level_spec() -> dict[str, Any]:
     return {**spec, "added_tokens": []}
 
 
-def _fast(spec: dict[str, Any], bos_id: int, eos_id: int) -> FastTokenizer:
+def fast_tokenizer(spec: dict[str, Any], bos_id: int | None, eos_id: int | None) -> FastTokenizer:
+    """A tokenizer of the text of a tokenizer.json."""
     return FastTokenizer(tokenizers.Tokenizer.from_str(json.dumps(spec)), bos_id, eos_id)

@@ -126,12 +126,16 @@ def _possible_cuts(
     side: TruncateSide, layout: Layout, values: Values, row: EncodedRow, field: str
 ) -> list[Cut]:
     """From no cut to the whole field, each a little larger than the one before."""
-    borders = _borders(layout, values, row, field)
+    place = _find(layout, values, row, field)
+    text = values[field]
+    borders = _borders(text, place)
     cuts: list[Cut] = []
     for keep in range(len(borders) - 1, -1, -1):
         tail = _kept_at_end(side, keep)
         start, first = borders[keep - tail]
         end, last = borders[len(borders) - 1 - tail]
+        if start == 0 < end and place.follows_space and text[end : end + 1] == " ":
+            end += 1  # one space is enough, and two are one token more
         cuts.append(Cut(field=field, num_tokens=last - first, start=start, end=end))
     return cuts
 
@@ -147,22 +151,30 @@ def _kept_at_end(side: TruncateSide, keep: int) -> int:
             return keep // 2
 
 
-def _borders(layout: Layout, values: Values, row: EncodedRow, field: str) -> list[tuple[int, int]]:
-    """Where the field's text may be cut: (character of the field, tokens of its stretch before).
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a field first stands: from which character of its stretch, whose tokens these are."""
+
+    begin: int
+    follows_space: bool
+    offsets: Sequence[tuple[int, int]]
+
+
+def _find(layout: Layout, values: Values, row: EncodedRow, field: str) -> _Place:
+    for part, encoding in zip(layout.parts, row.encodings, strict=True):
+        begin = part.find_field(values, field) if isinstance(part, Stretch) else None
+        if isinstance(part, Stretch) and begin is not None and encoding is not None:
+            before = part.text(values)[: max(begin, 0)]
+            return _Place(begin=begin, follows_space=before.endswith(" "), offsets=encoding.offsets)
+    raise AssertionError(f"only fields of the layout are cut, unlike {field}")
+
+
+def _borders(text: str, place: _Place) -> list[tuple[int, int]]:
+    """Where a field's text may be cut: (its character, tokens of the stretch before).
 
     The first and last are the field's own ends, even where a token lies across them.
     """
-    text = values[field]
-    for part, encoding in zip(layout.parts, row.encodings, strict=True):
-        begin = part.find_field(values, field) if isinstance(part, Stretch) else None
-        if begin is not None and encoding is not None:
-            return _borders_within(text, begin, encoding.offsets)
-    return [(0, 0)]
-
-
-def _borders_within(
-    text: str, begin: int, offsets: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
+    begin, offsets = place.begin, place.offsets
     first = bisect_left(offsets, begin + 1, key=lambda offset: offset[1])
     last = bisect_left(offsets, (begin + len(text),))
     borders = [(0, first)]

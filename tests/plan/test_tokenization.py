@@ -18,6 +18,7 @@ from tests.strategies import TOKENIZERS, texts
 from tests.tokenizers_for_tests import (
     byte_level,
     byte_level_spec,
+    fast_tokenizer,
     llama3_like,
     llama_like,
     llama_like_spec,
@@ -203,4 +204,4 @@ def test_offsets_never_fall(text: str, name: str):
 
 
 def _fast(spec: dict[str, Any]) -> FastTokenizer:
-    return FastTokenizer(tokenizers.Tokenizer.from_str(json.dumps(spec)), None, None)
+    return fast_tokenizer(spec, None, None)
