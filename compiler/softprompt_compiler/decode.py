@@ -8,7 +8,7 @@ from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import SourceFile
 
-MAX_CHARACTERS = 256 * 1024  # of a spec; most have under 5,000
+MAX_CHARACTERS = 128 * 1024  # of a spec; most have under 5,000
 MAX_BYTES = 4 * MAX_CHARACTERS  # a reader may stop after one byte more
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}

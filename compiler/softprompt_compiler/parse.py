@@ -70,7 +70,7 @@ def parse_node(source: SourceFile, start: int = 0) -> tuple[Node | None, list[Di
     composer = _Composer(source)
     event: yaml.Event | None = None
     try:
-        while loader.check_event() and not composer.stopped:
+        while not composer.stopped and loader.check_event():
             event = loader.get_event()
             if event is not None:
                 composer.take(event)

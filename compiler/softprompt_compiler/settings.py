@@ -19,6 +19,7 @@ from softprompt_compiler.tree import (
 )
 
 _FORM = re.compile(r"([^=\s]+)=(.*)", re.DOTALL)
+_UNQUOTED_COLON = re.compile(r"\s*[^\s'\"\[\]{}|>&*!#%@`,?:-][^#\n]*?(:)(?=\s|$)")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -40,9 +41,10 @@ def parse_setting(text: str, index: int) -> tuple[Setting | None, list[Diagnosti
     if not match or "" in match.group(1).split("."):
         hint = "write --set training.max_epochs=1"
         return None, [rules.SETTING_FORM.at(source.span(0, len(text)), help=hint)]
+    colon = _UNQUOTED_COLON.match(text, match.start(2))
+    if colon:
+        return None, [_unquoted_colon(source, match.group(1), colon)]
     value, found = parse_node(source, start=match.start(2))
-    if isinstance(value, MappingNode) and not value.span.text.startswith("{"):
-        found.append(_unquoted_colon(value, match.group(1)))
     if found:
         return None, found
     keys = tuple(_keys(source, match.group(1)))
@@ -114,16 +116,13 @@ def _inside_value(node: Node, setting: Setting, depth: int) -> Diagnostic:
     return rules.SETTING_INSIDE_VALUE.at(key.span, path=path, found=kind, step=key.text, help=hint)
 
 
-def _unquoted_colon(value: MappingNode, path: str) -> Diagnostic:
-    """`template=Text: {text}` reads as a mapping, and nobody means one without braces."""
-    colon = value.entries[0][0].span.end
-    source = value.span.source
-    text = source.text[value.span.start :].strip()
+def _unquoted_colon(source: SourceFile, path: str, colon: re.Match[str]) -> Diagnostic:
+    """`template=Text: {text}` would be read as a mapping, and nobody means one without braces."""
     return rules.UNQUOTED_COLON.at(
-        source.span(colon, colon + 1),
+        source.span(colon.start(1), colon.end(1)),
         label="YAML reads this as the end of a key",
         key=path,
-        help=in_quotes(text),
+        help=in_quotes(source.text[colon.start() :].strip()),
     )
 
 

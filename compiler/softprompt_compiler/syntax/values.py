@@ -15,7 +15,7 @@ _CLOSES = ("]", "}", "'", '"')
 def text_after_value(failure: Failure) -> Diagnostic:
     """More text behind a closing quote or bracket, on its line."""
     last = failure.last
-    if isinstance(last, yaml.ScalarEvent) and extent(last)[0] < failure.line.start:
+    if isinstance(last, yaml.ScalarEvent) and _spans_lines(last):
         return _quote_closed_too_late(failure, last)
     text = failure.source.text
     closing = failure.before.rstrip()[-1:]
@@ -33,6 +33,11 @@ def text_after_value(failure: Failure) -> Diagnostic:
         help=hint,
         fix=Fix.guess(failure.span(start, end), fixed) if key else None,
     )
+
+
+def _spans_lines(scalar: yaml.ScalarEvent) -> bool:
+    start, end = scalar.start_mark, scalar.end_mark
+    return start is not None and end is not None and start.line < end.line
 
 
 def _requote(value: str) -> tuple[str, str]:
@@ -70,6 +75,9 @@ def open_quote(failure: Failure) -> Diagnostic:
 
 def flow_end(failure: Failure) -> Diagnostic:
     """A `[` or `{` that another thing follows than `,` or its closing sign."""
+    last = failure.last
+    if isinstance(last, yaml.ScalarEvent) and last.style in ("'", '"') and _spans_lines(last):
+        return _quote_closed_too_late(failure, last)
     closing = _CLOSING[failure.source.text[failure.opened]]
     is_key = "':'" in failure.problem
     is_closing = failure.character in ("]", "}")
