@@ -66,14 +66,14 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     summaries: list[SplitSummary] = []
     num_trained = 0
     for task in plan.tasks:
-        train_rows: set[bytes] = set()
+        train_rows: dict[bytes, Path] = {}
         for split in Split:
             files = _files(resolved, task, split)
             if files is None:
                 continue
             tally = _read_split(plan, task, split, files, tokenizer, train_rows)
             summaries.append(_summary(task, split, tally, tokenizer))
-            found += diagnose_rows(tally.findings, world)
+            found += diagnose_rows(tally.findings, world, num_more=tally.num_more_findings)
             found += _split_diagnostics(resolved, task, split, tally)
             if split is Split.TRAIN and not _is_kept(resolved, task):
                 num_trained += tally.num_usable
@@ -100,7 +100,7 @@ def _read_split(
     split: Split,
     files: Sequence[Path],
     tokenizer: Tokenizer | None,
-    train_rows: set[bytes],
+    train_rows: dict[bytes, Path],
 ) -> _Tally:
     tally = _Tally()
     encoder = None if tokenizer is None else _encoder(plan, task, split, tokenizer)
@@ -147,7 +147,9 @@ def _good_rows(items: Iterator[Row | RowFault], tally: _Tally) -> Iterator[Row]:
             tally.num_faulty += 1
 
 
-def _look_at(row: Row, task: TaskPlan, split: Split, tally: _Tally, train_rows: set[bytes]) -> None:
+def _look_at(
+    row: Row, task: TaskPlan, split: Split, tally: _Tally, train_rows: dict[bytes, Path]
+) -> None:
     """Counts rows that are well-formed and yet may be wrong."""
     if task.answer_field is not None and row.record.get(task.answer_field) == "":
         tally.num_empty_answers += 1
@@ -157,8 +159,8 @@ def _look_at(row: Row, task: TaskPlan, split: Split, tally: _Tally, train_rows: 
     text = "\0".join(f"{name}\0{row.record[name]}" for name in names)
     identity = blake2b(text.encode(), digest_size=8).digest()
     if split is Split.TRAIN:
-        train_rows.add(identity)
-    elif identity in train_rows:
+        train_rows[identity] = row.file
+    elif train_rows.get(identity, row.file) != row.file:  # one file in two splits: SP0223 says it
         tally.num_seen_in_training += 1
 
 
@@ -202,8 +204,6 @@ def _split_diagnostics(
     resolved: ResolvedSpec, task: TaskPlan, split: Split, tally: _Tally
 ) -> Iterator[Diagnostic]:
     place = resolved.place("tasks", task.name, "data", split.value)
-    if tally.num_more_findings:
-        yield rules.MORE_FAULTS.at(place, count=tally.num_more_findings, split=split.value)
     if tally.num_usable == 0 and not tally.findings:
         left = " that fit" if tally.num_rows else ""
         yield rules.NO_ROWS.at(place, split=split.value, task=task.name, left=left)
@@ -213,7 +213,10 @@ def _split_diagnostics(
         yield rules.EMPTY_ANSWERS.at(place, count=count, rows=rows, split=split.value, help=hint)
     if tally.num_without_answer and task.metrics:
         field, count = task.answer_field, tally.num_without_answer
-        yield rules.TEST_WITHOUT_ANSWERS.at(place, count=count, rows=tally.num_rows, field=field)
+        hint = "add the answers, or leave `metrics` out"
+        yield rules.TEST_WITHOUT_ANSWERS.at(
+            place, count=count, rows=tally.num_rows, field=field, help=hint
+        )
     if tally.num_seen_in_training:
         hint = "scores on rows that were trained on say little; keep the splits apart"
         count, rows = tally.num_seen_in_training, tally.num_rows
@@ -260,4 +263,7 @@ def _init_diagnostics(
         used = task.num_virtual_tokens
         if given > used:
             things = "tokens" if key == "text" else "labels"
-            yield rules.INIT_CUT.at(place, used=used, given=given, things=things, task=task.name)
+            hint = f"give {used} {things} or fewer"
+            yield rules.INIT_CUT.at(
+                place, used=used, given=given, things=things, task=task.name, help=hint
+            )

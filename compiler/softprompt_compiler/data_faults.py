@@ -1,7 +1,7 @@
 """Faults of data rows -> diagnostics at the line of the data file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,7 @@ from softprompt_plan.rows import Row, RowFault, RowFaultKind
 from softprompt_plan.vocabulary import Split
 
 _WIDEST_LINE = 4096  # characters of a line that a diagnostic keeps
-_WHOLE_FILE = (
-    RowFaultKind.MISSING_FILE,
-    RowFaultKind.UNREADABLE,
-    RowFaultKind.UNKNOWN_FORMAT,
-    RowFaultKind.NOT_UTF8,
-)
 _RULES: dict[RowFaultKind, Rule] = {
-    **dict.fromkeys(RowFaultKind, rules.BROKEN_ROW),
-    **dict.fromkeys(_WHOLE_FILE, rules.DATA_UNREADABLE),
     RowFaultKind.MISSING_FIELD: rules.ROW_LACKS_FIELD,
     RowFaultKind.NON_STRING: rules.FIELD_NOT_TEXT,
     RowFaultKind.EMPTY_LIST: rules.FIELD_NOT_TEXT,
@@ -58,14 +50,15 @@ class RowFinding:
 
 
 def row_fault_finding(fault: RowFault) -> RowFinding:
-    """The finding of a row that cannot be used."""
+    """The finding of a row, or of a file, that cannot be used."""
+    of_row = rules.DATA_UNREADABLE if fault.row is None else rules.BROKEN_ROW
     return RowFinding(
         file=fault.file,
         line=fault.line,
         column=fault.column,
         field=fault.field,
-        rule=_RULES[fault.kind],
-        values={"detail": fault.detail},
+        rule=_RULES.get(fault.kind, of_row),
+        values={"detail": fault.detail.removesuffix(" at")},
         help=_HELP.get(fault.kind, ""),
     )
 
@@ -90,8 +83,21 @@ def unfit_finding(row: Row, unfit: Unfit, split: Split) -> RowFinding:
     )
 
 
-def diagnose_rows(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnostic]:
-    """The diagnostics of findings, each with its line of the data file. Reads each file once."""
+def diagnose_rows(
+    findings: Iterable[RowFinding], world: World, *, num_more: int = 0
+) -> list[Diagnostic]:
+    """The diagnostics of findings, each with its line of the data file. Reads each file once.
+
+    num_more: findings that were not kept; the last diagnostic says how many.
+    """
+    found = list(_diagnose(findings, world))
+    if num_more:
+        note = f"{num_more:,} more faults of this data are not listed"
+        found[-1] = replace(found[-1], notes=(*found[-1].notes, note))
+    return found
+
+
+def _diagnose(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnostic]:
     by_file = sorted(findings, key=lambda finding: (str(finding.file), finding.line))
     for file, group in groupby(by_file, key=lambda finding: finding.file):
         in_file = list(group)

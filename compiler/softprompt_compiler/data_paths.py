@@ -63,7 +63,8 @@ def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], l
         hint = f"set it, or write a default: `${{{error.name}:-data}}`"
         return (), [rules.UNSET_VARIABLE.at(path.span, variable=error.name, help=hint)]
     if not files:
-        return (), [rules.EMPTY_GLOB.at(path.span, path=path.text)]
+        hint = "globs are relative to the spec's folder"
+        return (), [rules.EMPTY_GLOB.at(path.span, path=path.text, help=hint)]
     there = tuple(file for file in files if world.is_file(file))
     found = [_not_found(path, file, world) for file in files if file not in there]
     found += [_unknown_format(path, file) for file in there if file.suffix.lower() not in FORMATS]
@@ -87,4 +88,5 @@ def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
         hints = ["the folder is missing or empty; paths are relative to the spec's folder"]
     written = path.text.rpartition("/")[2] == file.name  # not hidden in a variable
     fix = Fix.guess(path.span, path.text[: -len(file.name)] + meant) if meant and written else None
-    return rules.DATA_FILE_NOT_FOUND.at(path.span, path=path.text, help=hints, fix=fix)
+    notes = f"that is `{world.shown(file)}`" if "$" in path.text else ()
+    return rules.DATA_FILE_NOT_FOUND.at(path.span, path=path.text, notes=notes, help=hints, fix=fix)

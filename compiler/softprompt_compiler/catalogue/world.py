@@ -5,7 +5,6 @@ from softprompt_compiler.diagnostic import Severity
 
 _ERROR = Severity.ERROR
 _WARNING = Severity.WARNING
-_NOTE = Severity.NOTE
 
 # Paths
 UNSET_VARIABLE = Rule(
@@ -75,10 +74,7 @@ BROKEN_ROW = Rule("SP0341", "broken-row", _ERROR, "the row cannot be read: {deta
 ROW_LACKS_FIELD = Rule("SP0342", "row-lacks-field", _ERROR, "{detail}")
 FIELD_NOT_TEXT = Rule("SP0343", "field-not-text", _ERROR, "{detail}")
 ROW_OF_OTHER_TASK = Rule("SP0344", "row-of-other-task", _ERROR, "{detail}")
-MORE_FAULTS = Rule(
-    "SP0345", "more-faults", _NOTE, "{count} more rows of the {split} data are at fault"
-)
-NO_ROWS = Rule("SP0346", "no-rows", _ERROR, "the {split} data of task `{task}` has no rows{left}")
+NO_ROWS = Rule("SP0345", "no-rows", _ERROR, "the {split} data of task `{task}` has no rows{left}")
 
 # Rows beside the spec
 ROW_TOO_LONG = Rule(

@@ -1,86 +1,113 @@
 """A prompt template by itself: braces, names of fields, markers."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.check.places import template_label
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_plan.template import FaultKind, Template, TemplateFault
+from softprompt_compiler.source import Span
+from softprompt_plan.template import FaultKind, Template
 
-_WIDEST_NAME = 40
+_WIDEST = 40  # characters of a template that a message repeats
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fault:
+    """A fault of a task's template, and where the spec has it."""
+
+    resolved: ResolvedSpec
+    task: str
+    template: Template
+    kind: FaultKind
+    start: int
+    end: int
+    field: str
+
+    @property
+    def span(self) -> Span:
+        return self.label(self.start, self.end).span
+
+    @property
+    def text(self) -> str:
+        found = self.template.text[self.start : self.end]
+        return found if len(found) <= _WIDEST else found[:_WIDEST] + "..."
+
+    def label(self, start: int, end: int, text: str = "") -> Label:
+        return template_label(self.resolved, self.task, start, end, text)
 
 
 def check_template_text(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
     """SP0120 to SP0126, with columns inside the spec's string."""
     template = resolved.template(task)
-    for fault in template.faults:
-        tell = _TELL.get(fault.kind)
-        if tell is not None:
-            place = template_label(resolved, task, fault.start, fault.end)
-            yield tell(fault, template, place)
+    for found in template.faults:
+        fault = _Fault(
+            resolved=resolved,
+            task=task,
+            template=template,
+            kind=found.kind,
+            start=found.start,
+            end=found.end,
+            field=found.field or "",
+        )
+        yield _TELL[fault.kind](fault)
 
 
-def _unclosed(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    del fault, template
+def _unclosed(fault: _Fault) -> Diagnostic:
     hint = "close it with `}`; a brace that is text is written `{{`"
-    return rules.UNCLOSED_FIELD.at(place.span, help=hint)
+    return rules.UNCLOSED_FIELD.at(fault.span, help=hint)
 
 
-def _stray_brace(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    del fault, template
-    hint = "a brace that is text is written `}}`"
-    return rules.STRAY_BRACE.at(place.span, help=hint)
+def _stray_brace(fault: _Fault) -> Diagnostic:
+    return rules.STRAY_BRACE.at(fault.span, help="a brace that is text is written `}}`")
 
 
-def _field_name(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    del template
-    name = fault.field or ""
-    trimmed = name.strip()
+def _field_name(fault: _Fault) -> Diagnostic:
+    trimmed = fault.field.strip()
     if fault.kind is FaultKind.FIELD_NAME_SPACES and trimmed:
-        hint, fix = f"write `{{{trimmed}}}`", Fix.sure(place.span, f"{{{trimmed}}}")
+        hint, fix = f"write `{{{trimmed}}}`", Fix.sure(fault.span, f"{{{trimmed}}}")
     else:
         hint, fix = "if the braces are text, write `{{` and `}}`", None
-    shown = name if len(name) <= _WIDEST_NAME else name[:_WIDEST_NAME] + "..."
-    found = f"`{shown}`" if trimmed else "nothing but spaces" if name else "nothing"
-    return rules.FIELD_NAME.at(place.span, found=found, help=hint, fix=fix)
+    found = f"`{fault.text[1:-1]}`" if trimmed else "white space" if fault.field else "nothing"
+    return rules.FIELD_NAME.at(fault.span, found=found, help=hint, fix=fix)
 
 
-def _marker_form(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    found = template.text[fault.start : fault.end][:_WIDEST_NAME]
+def _marker_form(fault: _Fault) -> Diagnostic:
     hint = "a marker is written `<|VIRTUAL_PROMPT_0|>`, with its number"
-    return rules.MARKER_FORM.at(place.span, found=found, help=hint)
+    return rules.MARKER_FORM.at(fault.span, found=fault.text, help=hint)
 
 
-def _no_marker(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    del fault, template
+def _no_marker(fault: _Fault) -> Diagnostic:
     hint = "write `<|VIRTUAL_PROMPT_0|>` where they go, most often at the start"
-    return rules.NO_MARKER.at(place.span, help=hint)
+    return rules.NO_MARKER.at(fault.span, help=hint)
 
 
-def _marker_repeated(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    first, number = next(
-        (marker, again.number)
-        for again in template.markers
-        for marker in template.markers
-        if again.start == fault.start and marker.number == again.number
+def _marker_repeated(fault: _Fault) -> Diagnostic:
+    markers = fault.template.markers
+    again = next(marker for marker in markers if marker.start == fault.start)
+    first = next(marker for marker in markers if marker.number == again.number)
+    return rules.MARKER_REPEATED.at(
+        fault.span,
+        label="again here",
+        labels=[fault.label(first.start, first.end, "first here")],
+        number=again.number,
+        help="give each place a number of its own",
     )
-    hint = f"give each place a number of its own; the first is at character {first.start + 1}"
-    return rules.MARKER_REPEATED.at(place.span, number=number, help=hint)
 
 
-def _marker_number(fault: TemplateFault, template: Template, place: Label) -> Diagnostic:
-    del fault
-    numbers = {marker.number for marker in template.markers}
+def _marker_number(fault: _Fault) -> Diagnostic:
+    numbers = {marker.number for marker in fault.template.markers}
     missing = sorted(set(range(len(numbers))) - numbers)
+    last = len(numbers) - 1
     return rules.MARKER_NUMBER.at(
-        place.span,
+        fault.span,
         missing=" and ".join(map(str, missing)),
-        help=f"the template has {len(numbers)} of them: number them 0 to {len(numbers) - 1}",
+        help=f"number the template's markers 0 to {last}" if last else "number it 0",
     )
 
 
-_TELL: dict[FaultKind, Callable[[TemplateFault, Template, Label], Diagnostic]] = {
+_TELL: dict[FaultKind, Callable[[_Fault], Diagnostic]] = {
     FaultKind.UNCLOSED_FIELD: _unclosed,
     FaultKind.SINGLE_BRACE: _stray_brace,
     FaultKind.EMPTY_FIELD_NAME: _field_name,

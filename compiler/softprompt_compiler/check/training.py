@@ -16,8 +16,8 @@ def check_epochs_and_steps(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if training.max_epochs is not None and training.max_steps is not None:
         yield conflict(
             rules.EPOCHS_AND_STEPS,
-            key_label(resolved, "this one,", "training", "max_steps"),
-            key_label(resolved, "or this one", "training", "max_epochs"),
+            key_label(resolved, "", "training", "max_steps"),
+            key_label(resolved, "the other", "training", "max_epochs"),
             help="keep one of the two",
         )
 

@@ -19,7 +19,7 @@ def check_sum(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
         rules.VIRTUAL_TOKEN_SUM,
         Label(
             span=resolved.place("tasks", task, "virtual_token_splits"),
-            text=f"{' + '.join(map(str, splits))} = {sum(splits)}",
+            text=f"{' + '.join(map(str, splits))} = {sum(splits)}" if len(splits) > 1 else "",
         ),
         stated(resolved, total, "tasks", task, "total_virtual_tokens"),
         sum=sum(splits),
@@ -77,7 +77,12 @@ def check_room(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
     )
     if total >= limit:
         yield conflict(
-            rules.VIRTUAL_TOKENS_FILL_ROW, total_label, limit_label, total=total, limit=limit
+            rules.VIRTUAL_TOKENS_FILL_ROW,
+            total_label,
+            limit_label,
+            total=total,
+            limit=limit,
+            help="raise `max_seq_length`, or take fewer virtual tokens",
         )
         return
     generated = resolved.spec.inference.tokens_to_generate
