@@ -37,7 +37,7 @@ def read_history(path: Path) -> list[Entry]:
     """The entries of a history.jsonl, in order; a line cut short by a kill is left out."""
     if not path.is_file():
         return []
-    return list(_entries(path.read_text(encoding="utf-8")))
+    return list(_entries(path.read_text(encoding="utf-8", errors="replace")))
 
 
 def _entries(text: str) -> Iterator[Entry]:

@@ -34,6 +34,8 @@ def identity_of(
     base_model: its fingerprint. train_rows, validation_rows: digests of the tokenized rows.
     """
     values = {key: value for key, value in _leaves(asdict(plan), "") if _is_relevant(key)}
+    # Parameters are kept by number: another order of tasks would mix them up.
+    values["tasks"] = json.dumps([task.name for task in plan.tasks])
     values["inference.add_bos"] = json.dumps(plan.inference.add_bos)
     contents = {
         "the base model's weights": base_model,

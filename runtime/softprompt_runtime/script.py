@@ -67,7 +67,9 @@ def _report_bug(error: Exception) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+    encoding = sys.stderr.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)  # a report must not fail
+    print(shown, file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
 
 
 def _flush() -> None:

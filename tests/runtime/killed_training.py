@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
-import softprompt_runtime.trainer  # noqa: F401 - imported before the fork, so that starts are quick
 from softprompt_plan.vocabulary import EncoderType
+from softprompt_runtime import trainer
 from tests.runtime.training_runs import train
+
+SLOW_IMPORT = trainer  # done here, once, before the server forks
 
 # Dropout, so that the random state matters; every other step is saved, every fifth validated.
 PLAN: dict[str, Any] = {
