@@ -29,12 +29,17 @@ tasks:
     prompt_template: "<|VIRTUAL_PROMPT_0|> {thing} is{colour}"
     total_virtual_tokens: 3
     answer_field: colour
-    data: {train: rows.jsonl, validation: rows.jsonl, test: rows.jsonl}
+    data: {train: train.jsonl, validation: validation.jsonl, test: test.jsonl}
     metrics: [accuracy]
 training: {max_steps: 2, global_batch_size: 2, micro_batch_size: 1}
 parallelism: {accelerator: cpu}
 inference: {tokens_to_generate: 2}
 """
+ROWS = {
+    "train.jsonl": {"snow": " white", "coal": " black", "grass": " green", "blood": " red"},
+    "validation.jsonl": {"milk": " white", "a crow": " black"},
+    "test.jsonl": {"moss": " green", "chalk": " white", "soot": " black"},
+}
 
 pytestmark = pytest.mark.slow
 
@@ -81,9 +86,9 @@ def spec_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "my task"
     folder.mkdir()
     (folder / "colours.yaml").write_text(SPEC, "utf-8")
-    rows = [("snow", " white"), ("coal", " black"), ("grass", " green"), ("blood", " red")]
-    lines = [json.dumps({"thing": thing, "colour": colour}) for thing, colour in rows]
-    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    for name, things in ROWS.items():
+        rows = [{"thing": thing, "colour": colour} for thing, colour in things.items()]
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     write_tiny_model(folder / "model")
     return folder
 
@@ -114,7 +119,7 @@ def test_the_compiler_half_works_alone(light_python: Path, spec_folder: Path) ->
     elsewhere = spec_folder.parent
     target = spec_folder / "colours.yaml"
     assert "softprompt" in run(spec, "--version", folder=elsewhere)
-    run(spec, "validate", target, folder=elsewhere)
+    assert run(spec, "validate", target, folder=elsewhere) == f"{target}: sound\n"
     run(spec, "compile", target, "--out", elsewhere / "compiled", folder=elsewhere)
     run(spec, "compile", target, "--out", elsewhere / "compiled", "--check", folder=elsewhere)
     emitted = {path.name for path in (elsewhere / "compiled").iterdir()}
@@ -163,7 +168,7 @@ def test_the_installed_wheel_trains_from_any_folder(
 
     left = elsewhere / "runs" / "colours"
     assert (left / "soft_prompt" / "soft_prompt.safetensors").is_file()
-    assert len((left / "predictions.txt").read_text("utf-8").splitlines()) == 4
+    assert len((left / "predictions.txt").read_text("utf-8").splitlines()) == 3
     assert json.loads((left / "metrics.json").read_text("utf-8"))
     shutil.rmtree(spec_folder / "model")
-    assert sorted(path.name for path in spec_folder.iterdir()) == ["colours.yaml", "rows.jsonl"]
+    assert {path.name for path in spec_folder.iterdir()} == {"colours.yaml", *ROWS}
