@@ -13,7 +13,8 @@ from torch import Tensor
 from softprompt_runtime.base_model_loading import load_hf_model, locate_base_model
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.fingerprint import fingerprint_of
-from softprompt_runtime.forward_check import Paths, choose_path
+from softprompt_runtime.forward_check import ForwardPath, choose_path
+from softprompt_runtime.lean_trunk import is_lean, lean_hidden_states
 from softprompt_runtime.model_facts import ModelFacts, facts_of
 from softprompt_runtime.packed_attention import packed_rows
 from softprompt_runtime.padded_forward import padded_hidden_states
@@ -47,9 +48,9 @@ class BaseModel:
     """
 
     def __init__(self, hf_model: Any) -> None:
-        """Freeze the model and check on two tiny rows that packed rows give its own logits.
+        """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        A model that cannot pack runs padded batches. Raises RunFailure for a model that is not
+        Raises RunFailure for a model that is not
         causal, or whose logits can be reproduced by neither way.
         """
         self.hf_model = hf_model.requires_grad_(False).eval()
@@ -57,8 +58,9 @@ class BaseModel:
         self.fingerprint: str = fingerprint_of(hf_model)
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
-        self.packs = True
-        self.packs = choose_path(self) is Paths.PACKED
+        self.path: ForwardPath = choose_path(
+            self, fastest=ForwardPath.LEAN if is_lean(hf_model) else ForwardPath.PACKED
+        )
 
     @property
     def width(self) -> int:
@@ -95,20 +97,26 @@ class BaseModel:
         embeddings_LD: Tensor,
         position_ids_L: Tensor,
         rows: RowLayout | Sequence[int],
+        at_N: Tensor | None = None,
     ) -> Tensor:
-        """(L, D): hidden states after the final norm, each row seen by itself alone.
+        """(N, D): hidden states after the final norm, each row seen by itself alone.
 
         rows: the lengths of rows that lie end to end, or a layout with shared prefixes.
         position_ids_L: counted in each row; used by models that have positions.
+        at_N: the packed positions that are wanted; None: all L.
         Differentiable in embeddings_LD; no weight gets a gradient.
         """
         layout = rows if isinstance(rows, RowLayout) else RowLayout.of_rows(rows)
         if layout.num_tokens == 0:
-            return embeddings_LD
-        if not self.packs:
-            return padded_hidden_states(self._run_trunk, embeddings_LD, position_ids_L, layout)
-        with packed_rows(self.hf_model.config.get_text_config(), layout):
-            return self._run_trunk(embeddings_LD[None], position_ids_L[None], None)[0]
+            return embeddings_LD if at_N is None else embeddings_LD.index_select(0, at_N)
+        if self.path is ForwardPath.LEAN:
+            return lean_hidden_states(self._trunk, embeddings_LD, position_ids_L, layout, at_N)
+        if self.path is ForwardPath.PACKED:
+            with packed_rows(self.hf_model.config.get_text_config(), layout):
+                hidden_LD = self._run_trunk(embeddings_LD[None], position_ids_L[None], None)[0]
+        else:
+            hidden_LD = padded_hidden_states(self._run_trunk, embeddings_LD, position_ids_L, layout)
+        return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
 
     def project(self, hidden_ND: Tensor) -> Tensor:
         """(N, V): logits, with the scale and soft cap of the model's own head."""

@@ -20,17 +20,18 @@ _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _HALF_TOLERANCE = 5e-2
 
 
-class Paths(Enum):
-    """How rows go through the model."""
+class ForwardPath(Enum):
+    """How rows go through the model, the fastest way first."""
 
-    PACKED = "packed"
-    PADDED = "padded"
+    LEAN = "lean"  # packed, through lean_trunk.py
+    PACKED = "packed"  # packed, through transformers' own trunk
+    PADDED = "padded"  # a padded batch, for models that cannot pack
 
 
 class CheckedModel(Protocol):
     """What the check calls of a `BaseModel`."""
 
-    packs: bool
+    path: ForwardPath
     hf_model: Any
 
     @property
@@ -47,10 +48,11 @@ class CheckedModel(Protocol):
 
 
 @torch.no_grad()
-def choose_path(base_model: CheckedModel) -> Paths:
-    """The fastest path whose logits are the model's own.
+def choose_path(base_model: CheckedModel, *, fastest: ForwardPath) -> ForwardPath:
+    """The first path, from `fastest` on, whose logits are the model's own.
 
-    Raises RunFailure for a model that is not causal, or that neither path reproduces.
+    Sets `base_model.path` while it tries. Raises RunFailure for a model that is not causal, or
+    that no path reproduces.
     """
     long = _test_ids(base_model.vocab_size)
     short = long[:3]  # the same beginning: a causal model gives both rows the same first logits
@@ -60,8 +62,9 @@ def choose_path(base_model: CheckedModel) -> Paths:
             "The base model is not causal: what follows a token changes its logits",
             "Prompt learning needs a decoder, such as Llama, GPT-2 or GPT-NeoX.",
         )
-    for path in Paths:
-        base_model.packs = path is Paths.PACKED
+    paths = list(ForwardPath)
+    for path in paths[paths.index(fastest) :]:
+        base_model.path = path
         if _path_agrees(base_model, [long, short], wanted):
             return path
     raise RunFailure(

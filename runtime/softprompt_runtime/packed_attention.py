@@ -29,31 +29,44 @@ class UnsupportedAttentionError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rows:
+class AttentionForm:
+    """How a layer attends: causally, and so."""
+
+    scaling: float | None  # of the scores; None: 1 / sqrt(E)
+    window: int | None = None  # a token sees itself and up to window-1 tokens before it
+    softcap: float | None = None  # of the scores: Gemma 2 report, section 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
     """The layout of the forward pass that is running, and its masks, shared by all layers."""
 
     layout: RowLayout
-    masks: dict[tuple[int, int, int | None], Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
 
-    def mask(self, num_queries: int, num_keys: int, window: int | None, like: Tensor) -> Tensor:
-        """(Q, K) bool: the last Q of K tokens see themselves and up to `window`-1 before them."""
+    def mask(
+        self, num_queries: int, num_keys: int, form: AttentionForm, like: Tensor
+    ) -> Tensor | None:
+        """(Q, K) bool for the last Q of K tokens, or None where plain causality says it all."""
+        window = num_keys if form.window is None else min(form.window, num_keys)
+        if num_queries == num_keys == window and form.softcap is None:
+            return None
         key = (num_queries, num_keys, window)
         if key not in self.masks:
             keys = torch.arange(num_keys, device=like.device)
             ages = keys[num_keys - num_queries :, None] - keys
-            seen = ages >= 0
-            self.masks[key] = seen if window is None else seen & (ages < window)
+            self.masks[key] = (ages >= 0) & (ages < window)
         return self.masks[key]
 
 
-_running: ContextVar[_Rows | None] = ContextVar("softprompt_packed_rows", default=None)
+_running: ContextVar[Rows | None] = ContextVar("softprompt_packed_rows", default=None)
 
 
 @contextmanager
 def packed_rows(config: Any, layout: RowLayout) -> Generator[None]:
     """Within, the model of this (text) config attends row by row over a packed batch."""
     before = config._attn_implementation
-    token = _running.set(_Rows(layout=layout))
+    token = _running.set(Rows(layout=layout))
     config._attn_implementation = IMPLEMENTATION
     try:
         yield
@@ -84,30 +97,32 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
     if attention_mask is not None or dropout or unknown:
         raise UnsupportedAttentionError(f"mask, dropout or {unknown} in packed attention")
     assert rows is not None, "the packed implementation runs inside packed_rows() only"
-    layout = rows.layout
-    queries = query_1HLE.split(layout.segment_lengths, dim=2)
+    form = AttentionForm(scaling=scaling, window=sliding_window, softcap=softcap)
+    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form), None
+
+
+AttentionInterface.register(IMPLEMENTATION, packed_attention)
+
+
+def attend_rows(
+    query_1HLE: Tensor, key_1GLE: Tensor, value_1GLE: Tensor, rows: Rows, form: AttentionForm
+) -> Tensor:
+    """(1, L, H, E): each token's attention over its own row, itself included."""
+    lengths, prefix_of = rows.layout.segment_lengths, rows.layout.prefix_of
     # split, not slices: its backward is one concatenation instead of L zeros for each row
-    keys = key_1GLE.split(layout.segment_lengths, dim=2)
-    values = value_1GLE.split(layout.segment_lengths, dim=2)
+    queries = query_1HLE.split(lengths, dim=2)
+    keys, values = key_1GLE.split(lengths, dim=2), value_1GLE.split(lengths, dim=2)
     outputs: list[Tensor] = []
     for segment, query in enumerate(queries):
         if query.shape[2] == 0:
             continue
-        key, value = keys[segment], values[segment]
-        prefix = layout.prefix_of[segment]
+        key, value, prefix = keys[segment], values[segment], prefix_of[segment]
         if prefix is not None:
             key = torch.cat((keys[prefix], key), dim=2)
             value = torch.cat((values[prefix], value), dim=2)
-        window = (
-            None if sliding_window is None or sliding_window >= key.shape[2] else sliding_window
-        )
-        plain = prefix is None and window is None and softcap is None
-        mask = None if plain else rows.mask(query.shape[2], key.shape[2], window, query)
-        outputs.append(_attend(query, key, value, mask, scaling, softcap).transpose(1, 2))
-    return torch.cat(outputs, dim=1), None
-
-
-AttentionInterface.register(IMPLEMENTATION, packed_attention)
+        mask = rows.mask(query.shape[2], key.shape[2], form, query)
+        outputs.append(_attend(query, key, value, mask, form).transpose(1, 2))
+    return torch.cat(outputs, dim=1)
 
 
 def _attend(
@@ -115,8 +130,7 @@ def _attend(
     key_1GKE: Tensor,
     value_1GKE: Tensor,
     mask_QK: Tensor | None,
-    scaling: float | None,
-    softcap: float | None,
+    form: AttentionForm,
 ) -> Tensor:
     """(1, H, Q, E): attention of one row; causal where there is no mask.
 
@@ -128,26 +142,22 @@ def _attend(
     shape = (groups, num_heads // groups, -1, -1)
     query = query_1HQE.reshape(groups, num_heads // groups, num_queries, width)
     key, value = (tensor.transpose(0, 1).expand(shape) for tensor in (key_1GKE, value_1GKE))
-    if softcap is None:
+    if form.softcap is None:
         attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask_QK, is_causal=mask_QK is None, scale=scaling
+            query, key, value, attn_mask=mask_QK, is_causal=mask_QK is None, scale=form.scaling
         )
     else:
         assert mask_QK is not None
-        attended = _attend_capped(query, key, value, mask_QK, scaling, softcap)
+        attended = _attend_capped(query, key, value, mask_QK, form)
     return attended.reshape(1, num_heads, num_queries, value_1GKE.shape[3])
 
 
 def _attend_capped(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask_QK: Tensor,
-    scaling: float | None,
-    softcap: float,
+    query: Tensor, key: Tensor, value: Tensor, mask_QK: Tensor, form: AttentionForm
 ) -> Tensor:
-    """Attention with soft-capped scores: Gemma 2 report, section 2."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    scores = softcap * torch.tanh(query @ key.transpose(-1, -2) * scale / softcap)
+    """Attention with soft-capped scores."""
+    assert form.softcap is not None
+    scale = query.shape[-1] ** -0.5 if form.scaling is None else form.scaling
+    scores = form.softcap * torch.tanh(query @ key.transpose(-1, -2) * scale / form.softcap)
     weights = scores.float().masked_fill(~mask_QK, float("-inf")).softmax(dim=-1)
     return weights.to(value.dtype) @ value

@@ -49,8 +49,9 @@ def loss_sums(base_model: BaseModel, packed: PackedBatch, tables: Mapping[str, T
     text_LD = base_model.embed(packed.input_ids_L)
     virtual = virtual_embeddings(tables, packed)
     embeddings_LD = splice(text_LD, virtual, packed.virtual_positions_K)
-    hidden_LD = base_model.hidden_states(embeddings_LD, packed.position_ids_L, packed.layout)
-    hidden_ND = hidden_LD.index_select(0, packed.target_positions_N)
+    hidden_ND = base_model.hidden_states(
+        embeddings_LD, packed.position_ids_L, packed.layout, packed.target_positions_N
+    )
     losses_N = target_losses(base_model, hidden_ND, packed.target_ids_N)
     sums_K = losses_N.new_zeros(len(packed.tasks)).index_add(0, packed.target_tasks_N, losses_N)
     return LossSums(tasks=packed.tasks, sums_K=sums_K, counts=packed.target_counts)

@@ -13,11 +13,13 @@ from softprompt_plan.vocabulary import ModelDtype, ModelSourceKind
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.base_model_loading import load_hf_model, locate_base_model
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.forward_check import ForwardPath
 from softprompt_runtime.model_facts import FAMILIES, part
 from softprompt_runtime.row_layout import RowLayout
 from tests.tiny_models import VOCAB_SIZE, WIDTH, tiny_hf_model
 
 torch.set_num_threads(1)
+LEAN_FAMILIES = ["llama", "mistral", "qwen2", "qwen3"]
 PADDED_FAMILIES = ["bloom", "mamba", "gpt_oss"]
 ROWS = [[3, 14, 15, 92, 65, 35, 8], [3, 14], [79], [3, 23, 84, 62, 64, 33, 83, 27, 95]]
 
@@ -65,14 +67,38 @@ def test_packed_rows_equal_one_row_at_a_time_in_states_and_gradients(family: str
         assert_equal_up_to_rounding(embeddings.grad[rows], row_embeddings.grad)
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "opt"])
-def test_known_families_pack(family: str) -> None:
-    assert BaseModel(tiny_hf_model(family)).packs
+@pytest.mark.parametrize("family", [*FAMILIES, "opt", *PADDED_FAMILIES])
+def test_each_family_takes_its_fastest_path(family: str) -> None:
+    fastest = dict.fromkeys(LEAN_FAMILIES, ForwardPath.LEAN) | dict.fromkeys(
+        PADDED_FAMILIES, ForwardPath.PADDED
+    )
+    assert BaseModel(tiny_hf_model(family)).path is fastest.get(family, ForwardPath.PACKED)
 
 
-@pytest.mark.parametrize("family", PADDED_FAMILIES)
-def test_models_that_cannot_pack_are_found_out_and_run_padded(family: str) -> None:
-    assert not BaseModel(tiny_hf_model(family)).packs
+@pytest.mark.parametrize("family", LEAN_FAMILIES)
+def test_the_lean_and_the_packed_path_give_the_same_states_and_gradients(family: str) -> None:
+    base_model = BaseModel(tiny_hf_model(family))
+    weights = torch.linspace(-1, 1, 19 * WIDTH).reshape(19, WIDTH)
+    results: list[tuple[Tensor, Tensor]] = []
+    for path in (ForwardPath.LEAN, ForwardPath.PACKED):
+        base_model.path = path
+        embeddings, hidden = packed(base_model, ROWS)
+        (hidden * weights).sum().backward()
+        assert embeddings.grad is not None
+        results.append((hidden.detach(), embeddings.grad))
+    for found, wanted in zip(*results, strict=True):
+        assert_equal_up_to_rounding(found, wanted)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
+def test_wanted_positions_may_come_in_any_order_and_more_than_once(family: str) -> None:
+    base_model = BaseModel(tiny_hf_model(family))
+    ids, positions = torch.tensor([3, 14, 15, 9, 2]), torch.tensor([0, 1, 2, 0, 1])
+    embeddings = base_model.embed(ids)
+    at = torch.tensor([4, 1, 1, 0])
+    some = base_model.hidden_states(embeddings, positions, [3, 2], at)
+    every = base_model.hidden_states(embeddings, positions, [3, 2])
+    assert_equal_up_to_rounding(some, every[at])
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "gpt2", "bloom"])

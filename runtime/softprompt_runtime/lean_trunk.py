@@ -1,0 +1,80 @@
+"""The trunk of plain Llama-shaped models for training a prompt: less memory, the same numbers.
+
+It calls the model's own linear layers in the order of transformers' LlamaModel. What differs: the
+parts between them keep less for the backward pass (frozen_kernels.py), and after its attention
+the last block computes the wanted positions only. The model itself is not changed.
+
+Shapes: L packed tokens, N wanted positions, D width, H heads, E width of a head.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from softprompt_runtime.frozen_kernels import rms_norm, rotate, silu_gate
+from softprompt_runtime.packed_attention import AttentionForm, Rows, attend_rows
+from softprompt_runtime.row_layout import RowLayout
+
+# transformers' model types whose blocks are exactly: norm, rotary attention, norm, SwiGLU
+_MODEL_TYPES = {"llama", "mistral", "qwen2", "qwen3"}
+
+
+def is_lean(hf_model: Any) -> bool:
+    """Whether `lean_hidden_states` computes this model's trunk."""
+    config = hf_model.config.get_text_config()
+    return config.model_type in _MODEL_TYPES and config.hidden_act == "silu"
+
+
+def lean_hidden_states(
+    trunk: Any,
+    embeddings_LD: Tensor,
+    position_ids_L: Tensor,
+    layout: RowLayout,
+    at_N: Tensor | None,
+) -> Tensor:
+    """(N, D): hidden states after the final norm, at positions at_N (None: at all L)."""
+    cos_1LE, sin_1LE = trunk.rotary_emb(embeddings_LD[None], position_ids_L[None])
+    rotation = (cos_1LE.transpose(0, 1), sin_1LE.transpose(0, 1))
+    rows = Rows(layout=layout)
+    hidden_LD = embeddings_LD
+    *blocks, last = trunk.layers
+    for block in blocks:
+        hidden_LD = _block(block, hidden_LD, rotation, rows, None)
+    return _norm(trunk.norm, _block(last, hidden_LD, rotation, rows, at_N))
+
+
+def _block(
+    block: Any, hidden_LD: Tensor, rotation: tuple[Tensor, Tensor], rows: Rows, at_N: Tensor | None
+) -> Tensor:
+    attention, mlp = block.self_attn, block.mlp
+    attended = _attention(attention, _norm(block.input_layernorm, hidden_LD), rotation, rows)
+    if at_N is not None:
+        attended, hidden_LD = attended.index_select(0, at_N), hidden_LD.index_select(0, at_N)
+    hidden = hidden_LD + attention.o_proj(attended)
+    normed = _norm(block.post_attention_layernorm, hidden)
+    return hidden + mlp.down_proj(silu_gate(mlp.gate_proj(normed), mlp.up_proj(normed)))
+
+
+def _attention(
+    attention: Any, normed_LD: Tensor, rotation: tuple[Tensor, Tensor], rows: Rows
+) -> Tensor:
+    """(L, H * E): attention of every row, before the output projection."""
+    shape_LHE = (normed_LD.shape[0], -1, attention.head_dim)
+    query, key, value = (
+        projection(normed_LD).view(shape_LHE)
+        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    if hasattr(attention, "q_norm"):  # Qwen 3
+        query, key = _norm(attention.q_norm, query), _norm(attention.k_norm, key)
+    query, key = rotate(query, *rotation), rotate(key, *rotation)
+    # Qwen says it by layer, Mistral for all layers
+    window = getattr(attention, "sliding_window", getattr(attention.config, "sliding_window", None))
+    form = AttentionForm(scaling=attention.scaling, window=window)
+    query_1HLE, key_1GLE, value_1GLE = (
+        tensor.transpose(0, 1)[None] for tensor in (query, key, value)
+    )
+    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form).flatten(2)[0]
+
+
+def _norm(norm: Any, hidden: Tensor) -> Tensor:
+    return rms_norm(hidden, norm.weight, norm.variance_epsilon)
