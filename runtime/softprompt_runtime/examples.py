@@ -131,7 +131,7 @@ def _task_items(
         else:
             yield origin, item
     help = "Name truncate_fields, raise model.max_seq_length, or set data.too_long: skip."
-    _fail_if_any(too_long, task, split, "cannot be made to fit", help)
+    _fail_if_any(too_long, task, split, "has rows that cannot be made to fit", help)
 
 
 def _row_encoder(run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split) -> RowEncoder:
@@ -241,5 +241,4 @@ def _fail_if_any(
     shown = "".join(f"\n  {fault}" for fault in faults[:_NUM_SHOWN])
     rest = len(faults) - _NUM_SHOWN
     more = f"\n  and {rest} more" if rest > 0 else ""
-    rows = "1 row" if len(faults) == 1 else f"{len(faults)} rows"
-    raise RunFailure(f"{rows} of the {split} data of task {task.name!r} {what}:{shown}{more}", help)
+    raise RunFailure(f"The {split} data of task {task.name!r} {what}:{shown}{more}", help)

@@ -48,7 +48,7 @@ def from_vocabulary(
 ) -> Tensor:
     """P different common tokens that are text by themselves; with fewer of them, repeated.
 
-    Special tokens and halves of characters are left out.
+    Special tokens, halves of characters and mere white space are left out.
     """
     order = torch.randperm(min(vocab_size, _NUM_COMMON), generator=generator).tolist()
     chosen: list[int] = []
@@ -99,7 +99,6 @@ def _embeddings(embed: Embed, ids: Sequence[int]) -> Tensor:
 
 
 def _is_text(tokenizer: Tokenizer, token_id: int) -> bool:
-    if token_id in (tokenizer.bos_id, tokenizer.eos_id):
-        return False
+    """Whether some text becomes this token: none becomes a special one, or half a character."""
     text = tokenizer.decode([token_id])
-    return bool(text.strip()) and text.isprintable() and "\ufffd" not in text
+    return bool(text.strip()) and tokenizer.encode_continuation(text) == [token_id]

@@ -79,8 +79,12 @@ class PromptLearner(nn.Module):
             _start_at_zero(encoder)
 
     def tables(self) -> dict[str, Tensor]:
-        """(P, D) float32 for each task, kept ones first. Differentiable in the parameters."""
-        trained = {task: self._table(at) for at, task in enumerate(self.trained_tasks)}
+        """(P, D) float32 for each task, kept ones first. Differentiable in the parameters.
+
+        Computed in float32, under autocast too: it is little work, and the tables are the result.
+        """
+        with torch.autocast(self._rows[0].device.type, enabled=False):
+            trained = {task: self._table(at) for at, task in enumerate(self.trained_tasks)}
         return {**self.frozen_tables, **trained}
 
     @property
