@@ -37,7 +37,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 
 def resolve(text: str, spec_folder: Path, environment: Mapping[str, str]) -> Path:
     """The real path of a spec's path. `~` is the home folder. Raises UnsetVariableError."""
-    return spec_folder / Path(expand(text, environment)).expanduser()
+    return spec_folder / _from_home(expand(text, environment))
 
 
 def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) -> list[Path]:
@@ -46,10 +46,28 @@ def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) 
     Raises UnsetVariableError. A glob that matches nothing gives an empty list.
     """
     path = resolve(text, spec_folder, environment)
-    pattern = Path(expand(text, environment)).expanduser()
-    if not _GLOB.search(str(pattern)) or path.exists():
+    pattern = _from_home(expand(text, environment))
+    if not _GLOB.search(str(pattern)) or _exists(path):
         return [path]
     # Only the spec's own text is a pattern: its folder may hold glob signs as plain text.
     base = Path(pattern.anchor) if pattern.is_absolute() else spec_folder
     relative = str(pattern.relative_to(pattern.anchor))
-    return sorted(found for found in base.glob(relative) if found.is_file())
+    try:
+        return sorted(found for found in base.glob(relative) if found.is_file())
+    except (OSError, ValueError):  # a name that is too long; `**` beside other letters
+        return []
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _from_home(text: str) -> Path:
+    """`~` filled in; `~nobody`, which is no user, is a name like any other."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)

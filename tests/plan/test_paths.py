@@ -44,6 +44,15 @@ def test_a_glob_gives_its_files_sorted(tmp_path: Path) -> None:
     assert resolve_files("*.jsonl", tmp_path, {}) == [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
 
 
+def test_a_user_who_is_not_there_is_a_name_like_any_other(tmp_path: Path) -> None:
+    assert resolve("~nobody-here/a", tmp_path, {}) == tmp_path / "~nobody-here/a"
+
+
+@pytest.mark.parametrize("pattern", ["a**", "x" * 5000 + "*", "**x/*", "[", "?" * 300])
+def test_an_odd_pattern_matches_nothing(tmp_path: Path, pattern: str) -> None:
+    assert resolve_files(pattern, tmp_path, {}) == []
+
+
 def test_a_path_without_glob_signs_is_given_back_even_if_missing(tmp_path: Path) -> None:
     assert resolve_files("none.jsonl", tmp_path, {}) == [tmp_path / "none.jsonl"]
 
