@@ -46,7 +46,7 @@ def compile_(
     output_format: Format = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Check a spec and write its scripts, its plan and its manifest into a folder."""
+    """Write a spec's scripts, plan and manifest."""
     emitted = emit(
         spec,
         out,

@@ -17,7 +17,7 @@ def explain(
         ),
     ],
 ) -> None:
-    """Explain a diagnostic by its code, or a field of the spec by its path."""
+    """Explain a diagnostic or a field of the spec."""
     from softprompt_compiler.explain import UnknownTopicError
     from softprompt_compiler.explain import explain as page_of
 
@@ -34,7 +34,7 @@ def explain(
 
 
 def schema() -> None:
-    """Print the JSON Schema of the spec language, for editors."""
+    """Print the spec language's JSON Schema."""
     sys.stdout.write(schema_text())
 
 

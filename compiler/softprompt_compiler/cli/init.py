@@ -1,5 +1,6 @@
 """`spec init`: a spec to start from, with data, that runs as it is."""
 
+import os
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
@@ -22,10 +23,13 @@ def init(
         str, typer.Argument(metavar="DIR", help="Where the files go; made if it is not there.")
     ] = ".",
 ) -> None:
-    """Write a starter spec with a little data and the schema for editors."""
+    """Write a spec to start from, with data.
+
+    The folder also gets the JSON Schema that editors complete from.
+    """
     target = Path(folder)
     written = dict(_starter())
-    present = [str(target / name) for name in written if (target / name).exists()]
+    present = [str(target / name) for name in written if os.path.lexists(target / name)]
     if present:
         raise CommandFailure(
             f"there already: {', '.join(present)}", help="name another folder: spec init DIR"

@@ -15,7 +15,15 @@ from softprompt_compiler.cli.child import run_child
 from softprompt_compiler.cli.compile import Emitted, emit
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.folder import write_files
-from softprompt_compiler.cli.options import Color, ColorChoice, Out, Runs, Settings, SpecFile
+from softprompt_compiler.cli.options import (
+    Color,
+    ColorChoice,
+    NoData,
+    Out,
+    Runs,
+    Settings,
+    SpecFile,
+)
 
 _RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
 
@@ -25,11 +33,12 @@ def run(
     out: Out = None,
     runs: Runs = None,
     settings: Settings = None,
+    no_data: NoData = False,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Compile a spec, then train and evaluate it through its launch script."""
-    emitted = _write(spec, out, settings, color)
-    code = run_child(["bash", str(emitted.folder / "launch.sh")], _environment(runs))
+    """Compile a spec, train it and evaluate it."""
+    emitted = _write(spec, out, settings, color, read_data=not no_data)
+    code = _start(["bash", str(emitted.folder / "launch.sh")], runs)
     if code == 0:
         folder = Path(_runs_folder(runs)) / emitted.run_name
         sys.stdout.write(f"scripts: {emitted.folder}\nrun: {folder}\n")
@@ -43,10 +52,13 @@ def evaluate(
     settings: Settings = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Score a trained spec's soft prompts on its test rows, beside the untuned model."""
-    emitted = _write(spec, out, settings, color)
+    """Score a trained spec on its test rows.
+
+    The same rows are completed by the untuned model, so that the gain is visible.
+    """
+    emitted = _write(spec, out, settings, color, read_data=True)
     script = str(emitted.folder / "evaluate.py")
-    raise typer.Exit(run_child([sys.executable, script], _environment(runs)))
+    raise typer.Exit(_start([sys.executable, script], runs))
 
 
 def predict(
@@ -71,18 +83,25 @@ def predict(
     settings: Settings = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Complete rows that are in no split, with a trained spec's soft prompts."""
-    emitted = _write(spec, out, settings, color)
+    """Complete the rows of a file with a trained spec."""
+    emitted = _write(spec, out, settings, color, read_data=False)
     command = [sys.executable, "-m", "softprompt_runtime.predict"]
     command += ["--plan", str(emitted.folder / "plan.json")]
     command += ["--spec-folder", str(emitted.spec_folder), "--input", rows]
     command += ["--task", _task(emitted, task)]
     command += ["--output", output] if output else []
-    raise typer.Exit(run_child(command, _environment(runs)))
+    raise typer.Exit(_start(command, runs))
 
 
-def _write(spec: str, out: str | None, settings: list[str] | None, color: ColorChoice) -> Emitted:
-    emitted = emit(spec, out, settings or [], color=color)
+def _write(
+    spec: str,
+    out: str | None,
+    settings: list[str] | None,
+    color: ColorChoice,
+    *,
+    read_data: bool,
+) -> Emitted:
+    emitted = emit(spec, out, settings or [], read_data=read_data, color=color)
     write_files(emitted.folder, emitted.files)
     missing = [name for name in _RUNTIME if find_spec(name) is None]
     if missing:
@@ -101,6 +120,14 @@ def _task(emitted: Emitted, wanted: str | None) -> str:
     fault = "the spec has several tasks" if wanted is None else f"the spec has no task {wanted}"
     known = "one of: " + ", ".join(emitted.tasks)
     raise CommandFailure(fault, help=f"give --task, {known}", exit_code=2)
+
+
+def _start(command: list[str], runs: str | None) -> int:
+    sys.stdout.flush()
+    try:
+        return run_child(command, _environment(runs))
+    except OSError as error:
+        raise CommandFailure(f"{command[0]} cannot be started: {error.strerror}") from None
 
 
 def _environment(runs: str | None) -> dict[str, str]:

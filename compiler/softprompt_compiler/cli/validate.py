@@ -16,14 +16,18 @@ from softprompt_compiler.render.report import Report
 def validate(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC...", help="Specs: YAML files, or `-` for standard input."),
+        typer.Argument(metavar="SPEC", help="Specs: YAML files, or `-` for standard input."),
     ],
     settings: Settings = None,
     no_data: NoData = False,
     output_format: Format = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Say whether specs and their data are right: all faults at once, each with its place."""
+    """Say whether specs and their data are right.
+
+    All faults are told at once, each with its code, its place, and what to type instead.
+    `spec explain CODE` says more about one.
+    """
     reports = [report_on(spec, settings or [], read_data=not no_data) for spec in specs]
     show(reports, output_format, color)
     if is_for_people(output_format):
