@@ -16,7 +16,8 @@ from softprompt_runtime.fingerprint import fingerprint_of
 from softprompt_runtime.forward_check import ForwardPath, choose_path
 from softprompt_runtime.lean_trunk import is_lean, lean_hidden_states
 from softprompt_runtime.model_facts import ModelFacts, facts_of
-from softprompt_runtime.packed_attention import packed_rows
+from softprompt_runtime.packed_attention import Rows, packed_rows
+from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
 from softprompt_runtime.row_layout import RowLayout
 from softprompt_runtime.run import Run
@@ -104,19 +105,17 @@ class BaseModel:
         rows: the lengths of rows that lie end to end, or a layout with shared prefixes.
         position_ids_L: counted in each row; used by models that have positions.
         at_N: the packed positions that are wanted; None: all L.
-        Differentiable in embeddings_LD; no weight gets a gradient.
+        Differentiable in embeddings_LD, but for a layout's static segments; no weight gets a
+        gradient.
         """
         layout = rows if isinstance(rows, RowLayout) else RowLayout.of_rows(rows)
         if layout.num_tokens == 0:
             return embeddings_LD if at_N is None else embeddings_LD.index_select(0, at_N)
-        if self.path is ForwardPath.LEAN:
-            return lean_hidden_states(self._trunk, embeddings_LD, position_ids_L, layout, at_N)
-        if self.path is ForwardPath.PACKED:
-            with packed_rows(self.hf_model.config.get_text_config(), layout):
-                hidden_LD = self._run_trunk(embeddings_LD[None], position_ids_L[None], None)[0]
-        else:
-            hidden_LD = padded_hidden_states(self._run_trunk, embeddings_LD, position_ids_L, layout)
-        return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
+        if self.path is ForwardPath.PADDED:
+            hidden_LD = padded_hidden_states(self._trunk_of, embeddings_LD, position_ids_L, layout)
+            return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
+        run = self._run_lean if self.path is ForwardPath.LEAN else self._run_packed
+        return packed_hidden_states(run, embeddings_LD, position_ids_L, layout, at_N)
 
     def project(self, hidden_ND: Tensor) -> Tensor:
         """(N, V): logits, with the scale and soft cap of the model's own head."""
@@ -126,10 +125,22 @@ class BaseModel:
         cap = self.facts.logit_softcap
         return logits_NV if cap is None else cap * torch.tanh(logits_NV / cap)
 
-    def _run_trunk(
+    def _run_lean(
+        self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
+    ) -> Tensor:
+        return lean_hidden_states(self._trunk, embeddings_LD, position_ids_L, rows, at_N)
+
+    def _run_packed(
+        self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
+    ) -> Tensor:
+        with packed_rows(self.hf_model.config.get_text_config(), rows):
+            hidden_LD = self._trunk_of(embeddings_LD[None], position_ids_L[None], None)[0]
+        return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
+
+    def _trunk_of(
         self, embeddings_BTD: Tensor, position_ids_BT: Tensor, mask_BT: Tensor | None
     ) -> Tensor:
-        """(B, T, D): hidden states after the final norm."""
+        """(B, T, D): hidden states after the final norm, by transformers' own trunk."""
         positions = {"position_ids": position_ids_BT} if self._takes_positions else {}
         output = self._trunk(
             inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions

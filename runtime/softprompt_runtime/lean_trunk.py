@@ -13,7 +13,6 @@ from torch import Tensor
 
 from softprompt_runtime.frozen_kernels import rms_norm, rotate, silu_gate
 from softprompt_runtime.packed_attention import AttentionForm, Rows, attend_rows
-from softprompt_runtime.row_layout import RowLayout
 
 # transformers' model types whose blocks are exactly: norm, rotary attention, norm, SwiGLU
 _MODEL_TYPES = {"llama", "mistral", "qwen2", "qwen3"}
@@ -29,13 +28,15 @@ def lean_hidden_states(
     trunk: Any,
     embeddings_LD: Tensor,
     position_ids_L: Tensor,
-    layout: RowLayout,
+    rows: Rows,
     at_N: Tensor | None,
 ) -> Tensor:
-    """(N, D): hidden states after the final norm, at positions at_N (None: at all L)."""
+    """(N, D): hidden states after the final norm, at positions at_N (None: at all L).
+
+    L: the tokens of the segments that `rows` runs.
+    """
     cos_1LE, sin_1LE = trunk.rotary_emb(embeddings_LD[None], position_ids_L[None])
     rotation = (cos_1LE.transpose(0, 1), sin_1LE.transpose(0, 1))
-    rows = Rows(layout=layout)
     hidden_LD = embeddings_LD
     *blocks, last = trunk.layers
     for block in blocks:
@@ -73,7 +74,8 @@ def _attention(
     query_1HLE, key_1GLE, value_1GLE = (
         tensor.transpose(0, 1)[None] for tensor in (query, key, value)
     )
-    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form).flatten(2)[0]
+    layer = int(attention.layer_idx)
+    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form, layer).flatten(2)[0]
 
 
 def _norm(norm: Any, hidden: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ Any model whose attention goes through transformers' AttentionInterface can take
 `packed_rows(...)` the model sees one row of L tokens, and each token attends to its own row only.
 Outside, the model is as it was, ready for padded batches with a mask and a cache.
 
-Shapes: H query heads, G key/value heads, L packed tokens, Q queries and K keys of one row, E width
-of a head.
+Shapes: H query heads, G key/value heads, L packed tokens, Q queries and K keys of one row, E
+width of a head.
 """
 
 from collections.abc import Generator
@@ -37,17 +37,35 @@ class AttentionForm:
     softcap: float | None = None  # of the scores: Gemma 2 report, section 2
 
 
+KeysValues = tuple[Tensor, Tensor]  # (1, G, K, E) each, of one segment
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The layout of the forward pass that is running, and its masks, shared by all layers."""
+    """A forward pass over some segments of a layout; the segments they continue went before.
+
+    kept: by layer and segment, the keys and values of earlier passes. keeps: whether this pass adds
+    its own. masks are shared by all layers.
+    """
 
     layout: RowLayout
-    masks: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
+    segments: tuple[int, ...]
+    kept: dict[int, dict[int, KeysValues]] = field(default_factory=dict[int, Any])
+    keeps: bool = False
+    masks: dict[tuple[int, int, int], Tensor] = field(default_factory=dict[Any, Tensor])
+
+    @staticmethod
+    def all_of(layout: RowLayout) -> "Rows":
+        """One pass over everything."""
+        return Rows(layout=layout, segments=tuple(range(len(layout.segment_lengths))))
 
     def mask(
         self, num_queries: int, num_keys: int, form: AttentionForm, like: Tensor
     ) -> Tensor | None:
-        """(Q, K) bool for the last Q of K tokens, or None where plain causality says it all."""
+        """(Q, K), 0 or -inf to add, for the last Q of K tokens; None where causality says it all.
+
+        Of the queries' type: attention would convert a mask of booleans anew in every layer.
+        """
         window = num_keys if form.window is None else min(form.window, num_keys)
         if num_queries == num_keys == window and form.softcap is None:
             return None
@@ -55,7 +73,10 @@ class Rows:
         if key not in self.masks:
             keys = torch.arange(num_keys, device=like.device)
             ages = keys[num_keys - num_queries :, None] - keys
-            self.masks[key] = (ages >= 0) & (ages < window)
+            hidden = (ages < 0) | (ages >= window)
+            self.masks[key] = torch.zeros_like(ages, dtype=like.dtype).masked_fill(
+                hidden, float("-inf")
+            )
         return self.masks[key]
 
 
@@ -63,10 +84,10 @@ _running: ContextVar[Rows | None] = ContextVar("softprompt_packed_rows", default
 
 
 @contextmanager
-def packed_rows(config: Any, layout: RowLayout) -> Generator[None]:
-    """Within, the model of this (text) config attends row by row over a packed batch."""
+def packed_rows(config: Any, rows: Rows) -> Generator[None]:
+    """Within, the model of this (text) config attends row by row over these segments."""
     before = config._attn_implementation
-    token = _running.set(Rows(layout=layout))
+    token = _running.set(rows)
     config._attn_implementation = IMPLEMENTATION
     try:
         yield
@@ -76,7 +97,7 @@ def packed_rows(config: Any, layout: RowLayout) -> Generator[None]:
 
 
 def packed_attention(  # noqa: PLR0913 - transformers' signature
-    module: torch.nn.Module,
+    module: Any,
     query_1HLE: Tensor,
     key_1GLE: Tensor,
     value_1GLE: Tensor,
@@ -98,31 +119,51 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
         raise UnsupportedAttentionError(f"mask, dropout or {unknown} in packed attention")
     assert rows is not None, "the packed implementation runs inside packed_rows() only"
     form = AttentionForm(scaling=scaling, window=sliding_window, softcap=softcap)
-    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form), None
+    layer = int(module.layer_idx)
+    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form, layer), None
 
 
 AttentionInterface.register(IMPLEMENTATION, packed_attention)
 
 
 def attend_rows(
-    query_1HLE: Tensor, key_1GLE: Tensor, value_1GLE: Tensor, rows: Rows, form: AttentionForm
+    query_1HLE: Tensor,
+    key_1GLE: Tensor,
+    value_1GLE: Tensor,
+    rows: Rows,
+    form: AttentionForm,
+    layer: int,
 ) -> Tensor:
-    """(1, L, H, E): each token's attention over its own row, itself included."""
-    lengths, prefix_of = rows.layout.segment_lengths, rows.layout.prefix_of
+    """(1, L, H, E): each token's attention over its own row, itself included.
+
+    L: the tokens of the segments that run in this pass.
+    """
+    lengths = [rows.layout.segment_lengths[segment] for segment in rows.segments]
     # split, not slices: its backward is one concatenation instead of L zeros for each row
     queries = query_1HLE.split(lengths, dim=2)
-    keys, values = key_1GLE.split(lengths, dim=2), value_1GLE.split(lengths, dim=2)
-    outputs: list[Tensor] = []
-    for segment, query in enumerate(queries):
-        if query.shape[2] == 0:
-            continue
-        key, value, prefix = keys[segment], values[segment], prefix_of[segment]
-        if prefix is not None:
-            key = torch.cat((keys[prefix], key), dim=2)
-            value = torch.cat((values[prefix], value), dim=2)
-        mask = rows.mask(query.shape[2], key.shape[2], form, query)
-        outputs.append(_attend(query, key, value, mask, form).transpose(1, 2))
+    pairs = zip(key_1GLE.split(lengths, dim=2), value_1GLE.split(lengths, dim=2), strict=True)
+    own = dict(zip(rows.segments, pairs, strict=True))
+    if rows.keeps:
+        rows.kept[layer] = own
+    known = rows.kept.get(layer, {}) | own
+    outputs = [
+        _attend_segment(query, [known[part] for part in rows.layout.chain(segment)], rows, form)
+        for segment, query in zip(rows.segments, queries, strict=True)
+        if query.shape[2] > 0
+    ]
     return torch.cat(outputs, dim=1)
+
+
+def _attend_segment(
+    query_1HQE: Tensor, parts: list[KeysValues], rows: Rows, form: AttentionForm
+) -> Tensor:
+    """(1, Q, H, E): attention of a segment over what it continues and itself."""
+    key_1GKE, value_1GKE = parts[-1]
+    if len(parts) > 1:
+        key_1GKE = torch.cat([key for key, _ in parts], dim=2)
+        value_1GKE = torch.cat([value for _, value in parts], dim=2)
+    mask_QK = rows.mask(query_1HQE.shape[2], key_1GKE.shape[2], form, query_1HQE)
+    return _attend(query_1HQE, key_1GKE, value_1GKE, mask_QK, form).transpose(1, 2)
 
 
 def _attend(
@@ -159,5 +200,5 @@ def _attend_capped(
     assert form.softcap is not None
     scale = query.shape[-1] ** -0.5 if form.scaling is None else form.scaling
     scores = form.softcap * torch.tanh(query @ key.transpose(-1, -2) * scale / form.softcap)
-    weights = scores.float().masked_fill(~mask_QK, float("-inf")).softmax(dim=-1)
+    weights = (scores.float() + mask_QK).softmax(dim=-1)
     return weights.to(value.dtype) @ value

@@ -6,35 +6,12 @@ padding; what all rows of a task begin with lies there once (see row_layout.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from softprompt_runtime.row_layout import RowLayout
-
-# A shared prefix makes each row gather its keys; below this share of the tokens it does not pay.
-_LEAST_SAVING = 0.02
-
-
-class TokenizedRow(Protocol):
-    """What packing reads of a `softprompt_plan.example.Example`."""
-
-    @property
-    def task(self) -> str:
-        """Name of the row's task."""
-        ...
-
-    @property
-    def input_ids(self) -> tuple[int, ...]:
-        """Token ids; -1-k is virtual token k of the task."""
-        ...
-
-    @property
-    def loss_mask(self) -> tuple[bool, ...]:
-        """Which tokens of input_ids are to be predicted."""
-        ...
+from softprompt_runtime.row_placement import TokenizedRow, place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,36 +44,32 @@ class PackedBatch:
         return replace(self, **moved)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Placed:
-    """A row and the packed position of each of its tokens."""
-
-    row: TokenizedRow
-    positions: list[int]
-
-
-def pack(rows: Sequence[TokenizedRow], *, share_prefixes: bool = True) -> PackedBatch:
+def pack(
+    rows: Sequence[TokenizedRow], *, share_prefixes: bool = True, split_static: bool = True
+) -> PackedBatch:
     """The rows, in order, as one packed batch.
 
     Empty rows, rows of one token and rows without a loss token are allowed and add nothing to the
-    loss. share_prefixes: compute once what all rows of a task begin with; hidden states are the
-    same up to rounding. Raises ValueError for no rows at all.
+    loss. share_prefixes: compute once what all rows of a task begin with. split_static: lay text
+    before a row's first virtual token apart, so that it is computed without gradients. Hidden
+    states are the same up to rounding. Raises ValueError for no rows at all.
     """
     if not rows:
         raise ValueError("a packed batch needs at least one row")
     tasks = tuple(dict.fromkeys(row.task for row in rows))
-    shared = {task: _shared_length(rows, task) if share_prefixes else 0 for task in tasks}
-    layout, placed = _place(rows, shared)
-    tokens = {at: (p.row, t) for p in placed for t, at in enumerate(p.positions)}
-    ids_L = [tokens[at][0].input_ids[tokens[at][1]] for at in range(layout.num_tokens)]
+    placed = place(rows, share_prefixes=share_prefixes, split_static=split_static)
+    pairs = list(zip(rows, placed.positions, strict=True))
+    tokens = {at: (row, t) for row, positions in pairs for t, at in enumerate(positions)}
+    length = placed.layout.num_tokens
+    ids_L = [tokens[at][0].input_ids[tokens[at][1]] for at in range(length)]
     virtual = [at for at, token_id in enumerate(ids_L) if token_id < 0]
-    targets = [target for p in placed for target in _targets(p)]
+    targets = [target for row, positions in pairs for target in _targets(row, positions)]
     return PackedBatch(
         tasks=tasks,
         virtual_lengths=tuple(_table_length(rows, task) for task in tasks),
-        layout=layout,
+        layout=placed.layout,
         input_ids_L=_integers([max(token_id, 0) for token_id in ids_L]),
-        position_ids_L=_integers([tokens[at][1] for at in range(layout.num_tokens)]),
+        position_ids_L=_integers([tokens[at][1] for at in range(length)]),
         virtual_positions_K=_integers(virtual),
         virtual_tasks_K=_integers([tasks.index(tokens[at][0].task) for at in virtual]),
         virtual_indices_K=_integers([-1 - ids_L[at] for at in virtual]),
@@ -109,47 +82,16 @@ def pack(rows: Sequence[TokenizedRow], *, share_prefixes: bool = True) -> Packed
     )
 
 
-def _shared_length(rows: Sequence[TokenizedRow], task: str) -> int:
-    """Tokens that every row of the task begins with; 0 where sharing does not pay."""
-    ids = [row.input_ids for row in rows if row.task == task]
-    # every row lies between these two in the order of tuples
-    pairs = zip(min(ids), max(ids), strict=False)
-    length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    saved = length * (len(ids) - 1)
-    return length if saved >= _LEAST_SAVING * max(1, sum(map(len, ids))) else 0
-
-
 def _table_length(rows: Sequence[TokenizedRow], task: str) -> int:
     least = min((min(row.input_ids, default=0) for row in rows if row.task == task), default=0)
     return max(0, -least)
 
 
-def _place(rows: Sequence[TokenizedRow], shared: dict[str, int]) -> tuple[RowLayout, list[_Placed]]:
-    """Lay the rows out, each task's shared prefix right before its first row."""
-    lengths: list[int] = []
-    prefix_of: list[int | None] = []
-    prefix_segments: dict[str, int] = {}
-    row_segments: list[int] = []
-    for row in rows:
-        length = shared[row.task]
-        if length and row.task not in prefix_segments:
-            prefix_segments[row.task] = len(lengths)
-            lengths.append(length)
-            prefix_of.append(None)
-        row_segments.append(len(lengths))
-        lengths.append(len(row.input_ids) - length)
-        prefix_of.append(prefix_segments.get(row.task))
-    layout = RowLayout(segment_lengths=tuple(lengths), prefix_of=tuple(prefix_of))
-    pairs = zip(rows, row_segments, strict=True)
-    return layout, [_Placed(row=row, positions=layout.positions_of(at)) for row, at in pairs]
-
-
-def _targets(placed: _Placed) -> list[tuple[int, int, str]]:
+def _targets(row: TokenizedRow, positions: Sequence[int]) -> list[tuple[int, int, str]]:
     """(packed position, id to predict there, task) of each loss token of the row."""
-    row = placed.row
     wanted = [t for t in range(1, len(row.input_ids)) if row.loss_mask[t]]
     assert all(row.input_ids[t] >= 0 for t in wanted), "a virtual token is never predicted"
-    return [(placed.positions[t - 1], row.input_ids[t], row.task) for t in wanted]
+    return [(positions[t - 1], row.input_ids[t], row.task) for t in wanted]
 
 
 def _integers(values: list[int]) -> Tensor:

@@ -104,7 +104,11 @@ def test_wanted_positions_may_come_in_any_order_and_more_than_once(family: str) 
 @pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "gpt2", "bloom"])
 def test_a_shared_prefix_gives_the_states_of_whole_rows(family: str) -> None:
     base_model = BaseModel(tiny_hf_model(family))
-    layout = RowLayout(segment_lengths=(3, 4, 0, 2, 5), prefix_of=(None, 0, 0, None, 0))
+    layout = RowLayout(
+        segment_lengths=(3, 4, 0, 2, 5),
+        prefix_of=(None, 0, 0, None, 0),
+        static=(False,) * 5,
+    )
     ids = torch.tensor([3, 14, 15, 1, 2, 3, 4, 50, 51, 92, 6, 5, 3, 5])
     rows = [layout.positions_of(segment) for segment in (1, 3, 4)]
     positions = torch.tensor([0, 1, 2, 3, 4, 5, 6, 0, 1, 3, 4, 5, 6, 7])
@@ -112,6 +116,30 @@ def test_a_shared_prefix_gives_the_states_of_whole_rows(family: str) -> None:
     for row in rows:
         _, expected = alone(base_model, ids[row].tolist())
         torch.testing.assert_close(hidden[row], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "gpt2", "gpt_neox", "bloom"])
+def test_static_segments_change_no_state_and_take_no_gradient(family: str) -> None:
+    base_model = BaseModel(tiny_hf_model(family))
+    #                 shared, static      static, live        live     alone     static
+    lengths, prefix_of = (3, 4, 2, 5, 2, 3), (None, 0, 1, 0, None, None)
+    static = (True, True, False, False, False, True)
+    live = [7, 8, *range(9, 14), 14, 15]
+    ids = torch.tensor([3, 14, 15, 1, 2, 3, 4, 50, 51, 6, 5, 3, 5, 8, 92, 9, 11, 12, 13])
+    positions = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 4, 5, 6, 7, 0, 1, 0, 1, 2])
+    at = torch.tensor([8, 17, 13, 2, 8, 15])
+    results: list[tuple[Tensor, Tensor, Tensor]] = []
+    for flags in (static, (False,) * 6):
+        layout = RowLayout(segment_lengths=lengths, prefix_of=prefix_of, static=flags)
+        embeddings = base_model.embed(ids).requires_grad_()
+        some = base_model.hidden_states(embeddings, positions, layout, at)
+        every = base_model.hidden_states(embeddings, positions, layout)
+        weights = torch.linspace(-1, 1, every.numel()).reshape(every.shape)
+        ((every * weights)[live].sum() + some[[0, 2]].sum()).backward()
+        assert embeddings.grad is not None
+        results.append((some.detach(), every.detach(), embeddings.grad[live]))
+    for found, wanted in zip(*results, strict=True):
+        assert_equal_up_to_rounding(found, wanted)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

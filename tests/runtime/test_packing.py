@@ -44,9 +44,9 @@ def batches(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@given(batches(), st.booleans())
-def test_the_rows_can_be_read_back_in_order(rows: list[Row], share: bool) -> None:
-    packed = pack(rows, share_prefixes=share)
+@given(batches(), st.booleans(), st.booleans())
+def test_the_rows_can_be_read_back_in_order(rows: list[Row], share: bool, split: bool) -> None:
+    packed = pack(rows, share_prefixes=share, split_static=split)
     assert rows_of(packed) == [list(row.input_ids) for row in rows]
     assert packed.num_row_tokens == sum(len(row.input_ids) for row in rows)
     assert packed.num_rows == len(rows)
@@ -74,6 +74,28 @@ def test_each_loss_token_is_predicted_by_the_token_before_it(rows: list[Row], sh
     assert dict(zip(packed.tasks, packed.target_counts, strict=True)) == {
         task: sum(name == task for name, _, _ in wanted) for task in packed.tasks
     }
+
+
+@given(batches(), st.booleans())
+def test_nothing_static_is_virtual_or_follows_a_virtual_token(rows: list[Row], share: bool) -> None:
+    packed = pack(rows, share_prefixes=share)
+    virtual = set(packed.virtual_positions_K.tolist())
+    for segment, static in enumerate(packed.layout.static):
+        if static:
+            assert virtual.isdisjoint(packed.layout.positions_of(segment))
+    assert not any(pack(rows, split_static=False).layout.static)
+
+
+def test_text_before_the_first_virtual_token_lies_apart() -> None:
+    rows = [row([7, 8, 10 + n, 20, -1, -2, 5], [0, 0, 1, 0, 0, 0, 1]) for n in range(3)]
+    layout = pack(rows).layout
+    assert layout.segment_lengths == (2, 2, 3, 2, 3, 2, 3)
+    assert layout.static == (True, True, False, True, False, True, False)
+    assert layout.prefix_of == (None, 0, 1, 0, 3, 0, 5)
+
+
+def test_a_little_static_text_is_not_worth_a_second_pass() -> None:
+    assert not any(pack([row([7, -1, *range(20)])]).layout.static)
 
 
 @given(batches())

@@ -22,6 +22,13 @@ ROWS = [
     row([30], [1], task="c"),
     row([], task="b"),
 ]
+# virtual tokens after text of the row's own, loss on text before them, a row without any
+LATE_ROWS = [
+    row([7, 9, 11, 12, 13, -1, -2, 6], [0, 1, 0, 0, 1, 0, 0, 1]),
+    row([7, 9, 20, -1, -2, 21, 22], [0, 0, 1, 0, 0, 1, 1]),
+    row([7, 9, 30, 31], [0, 0, 0, 1]),
+    row([5, 6, -1, 6], [1, 0, 0, 1], task="b"),
+]
 
 
 def tables() -> dict[str, Tensor]:
@@ -53,14 +60,19 @@ def plain_loss(base_model: BaseModel, rows: list[Row], tables: dict[str, Tensor]
     return total
 
 
-@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("rows", [ROWS, LATE_ROWS], ids=["virtual-first", "virtual-late"])
+@pytest.mark.parametrize("packs", [True, False], ids=["shared", "plain"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_loss_and_gradients_equal_one_row_at_a_time(family: str, share: bool) -> None:
+def test_loss_and_gradients_equal_one_row_at_a_time(
+    family: str, packs: bool, rows: list[Row]
+) -> None:
     base_model = BaseModel(tiny_hf_model(family))
     found, wanted = tables(), tables()
-    sums = loss_sums(base_model, pack(ROWS, share_prefixes=share), found)
+    packed = pack(rows, share_prefixes=packs, split_static=packs)
+    assert any(packed.layout.static) == (packs and rows is LATE_ROWS)
+    sums = loss_sums(base_model, packed, found)
     sums.total.backward()
-    expected = plain_loss(base_model, ROWS[:4], wanted)
+    expected = plain_loss(base_model, rows, wanted)
     expected.backward()
     torch.testing.assert_close(sums.total, expected, rtol=1e-5, atol=1e-5)
     for task in ("a", "b"):
