@@ -18,9 +18,6 @@ from softprompt_plan.vocabulary import Split
 _WIDEST_LINE = 4096  # characters of a line that a diagnostic keeps
 _RULES: dict[RowFaultKind, Rule] = {
     RowFaultKind.MISSING_FIELD: rules.ROW_LACKS_FIELD,
-    RowFaultKind.NON_STRING: rules.FIELD_NOT_TEXT,
-    RowFaultKind.EMPTY_LIST: rules.FIELD_NOT_TEXT,
-    RowFaultKind.LONE_SURROGATE: rules.FIELD_NOT_TEXT,
     RowFaultKind.OTHER_TASK: rules.ROW_OF_OTHER_TASK,
 }
 _HELP = {
@@ -52,6 +49,8 @@ class RowFinding:
 def row_fault_finding(fault: RowFault) -> RowFinding:
     """The finding of a row, or of a file, that cannot be used."""
     of_row = rules.DATA_UNREADABLE if fault.row is None else rules.BROKEN_ROW
+    if fault.field is not None:
+        of_row = rules.FIELD_NOT_TEXT
     return RowFinding(
         file=fault.file,
         line=fault.line,

@@ -2,7 +2,7 @@
 
 import codecs
 import re
-import unicodedata
+from functools import cache
 
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic
@@ -12,10 +12,7 @@ MAX_CHARACTERS = 128 * 1024  # of a spec; most have under 5,000
 MAX_BYTES = 4 * MAX_CHARACTERS  # a reader may stop after one byte more
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-# YAML's printable characters, less the three that YAML 1.1 alone reads as line breaks.
-_NOT_PRINTABLE = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_ASCII_CONTROLS = re.compile(r"[^\t\n\r\x20-\x7e]")
 _MAX_REPORTED = 5
 
 
@@ -50,7 +47,8 @@ def check_characters(source: SourceFile) -> list[Diagnostic]:
         limit, size = f"{MAX_CHARACTERS:,}", f"{len(source.text):,}"
         return [rules.FILE_TOO_LARGE.at(source.span(0), limit=limit, size=size)]
     found: list[Diagnostic] = []
-    for match in _NOT_PRINTABLE.finditer(source.text):
+    controls = _ASCII_CONTROLS if source.text.isascii() else _not_printable()
+    for match in controls.finditer(source.text):
         span = source.span(match.start(), match.end())
         escape = _escape(match.group())
         help_ = f'remove it, or write it as {escape} inside "double quotes"' if escape else ()
@@ -61,8 +59,19 @@ def check_characters(source: SourceFile) -> list[Diagnostic]:
     return found
 
 
+@cache
+def _not_printable() -> re.Pattern[str]:
+    """YAML's printable characters, less the three that YAML 1.1 alone reads as line breaks."""
+    # Of this size, a set takes longer to compile than most specs to check.
+    return re.compile(
+        r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    )
+
+
 def character_name(character: str) -> str:
     """U+0007, with its Unicode name where it has one."""
+    import unicodedata
+
     name = unicodedata.name(character, "")
     return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
 

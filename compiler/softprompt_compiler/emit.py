@@ -1,6 +1,6 @@
 """Plan -> {file name: text}. Total and deterministic: no clock, no absolute path, no set order.
 
-A template says what stands where; a value gets into it through one of `_FILTERS` only. Jinja's
+A template says what stands where; a value gets into it through one of `FILTERS` only. Jinja's
 `finalize` refuses everything else, so that no value reaches Python or a shell unquoted.
 """
 
@@ -25,12 +25,14 @@ SCRIPTS = ("experiment.py", "train.py", "evaluate.py", "launch.sh")
 class Origin:
     """Where a plan comes from, as the emitted files' headers say it.
 
-    spec_folder: from the folder of the emitted files to the spec's, with forward slashes.
+    settings: the texts of `--set`. spec_folder: from the folder of the emitted files to the spec's,
+    with forward slashes.
     """
 
     spec_name: str
     spec_digest: str
     spec_folder: str
+    settings: tuple[str, ...] = ()
 
 
 class Sanctioned(str):
@@ -52,9 +54,10 @@ def emit(plan: Plan, origin: Origin) -> dict[str, str]:
         "spec_name": origin.spec_name,
         "spec_digest": origin.spec_digest,
         "spec_folder": origin.spec_folder,
+        "settings": origin.settings,
     }
-    templates = _templates()
-    files = {name: templates.get_template(f"{name}.j2").render(values) for name in SCRIPTS}
+    environment = templates()
+    files = {name: environment.get_template(f"{name}.j2").render(values) for name in SCRIPTS}
     return {**files, "plan.json": to_json(plan)}
 
 
@@ -93,7 +96,7 @@ def _comment(value: str | int) -> Sanctioned:
     return Sanctioned(value if isinstance(value, int) else repr(value)[1:-1])
 
 
-_FILTERS: dict[str, Callable[[Any], Sanctioned]] = {
+FILTERS: dict[str, Callable[[Any], Sanctioned]] = {
     "source": _source,
     "python": _python,
     "shell": _shell,
@@ -109,7 +112,8 @@ def _only_sanctioned(value: object) -> object:
 
 
 @cache
-def _templates() -> "Environment":
+def templates() -> "Environment":
+    """Jinja's environment of the emitted files: strict, and blind to what no filter gave."""
     from importlib.resources import files
 
     from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -125,5 +129,5 @@ def _templates() -> "Environment":
         keep_trailing_newline=True,
     )
     environment.filters.clear()
-    environment.filters.update(cast("dict[str, Any]", _FILTERS))
+    environment.filters.update(cast("dict[str, Any]", FILTERS))
     return environment

@@ -13,8 +13,6 @@ from softprompt_compiler.decode import check_characters
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.scalars import NumberTooLongError, quoted, resolve_plain
 from softprompt_compiler.source import SourceFile, Span
-from softprompt_compiler.syntax.diagnose import diagnose
-from softprompt_compiler.syntax.lines import missing_colon
 from softprompt_compiler.tree import (
     MappingNode,
     Node,
@@ -54,6 +52,8 @@ def parse(source: SourceFile) -> Parsed:
         hint = "start with `version: 1`"
         found.append(rules.NOT_A_MAPPING.at(root.span, found="a list", help=hint))
     else:
+        from softprompt_compiler.syntax.lines import missing_colon
+
         found.append(missing_colon(source, root.span.start))
     return Parsed(tree=None, diagnostics=tuple(found))
 
@@ -76,6 +76,8 @@ def parse_node(source: SourceFile, start: int = 0) -> tuple[Node | None, list[Di
                 composer.take(event)
     # PyYAML leaves chr() and int() unguarded: "\UFFFFFFFF" in quotes, `%YAML 999...`.
     except (yaml.YAMLError, ValueError, OverflowError) as error:
+        from softprompt_compiler.syntax.diagnose import diagnose  # most specs are YAML
+
         return None, [*composer.found, diagnose(source, error, loader, event)]
     finally:
         loader.dispose()

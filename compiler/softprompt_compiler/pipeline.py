@@ -91,6 +91,7 @@ def compile_spec(
         spec_name=PurePath(source.name).name,
         spec_digest=text_digest(source),
         spec_folder=spec_folder,
+        settings=tuple(settings),
     )
     content = manifest(checked.plan, checked.resolved, settings, world)
     files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}

@@ -22,8 +22,9 @@ def python_source(value: Any, depth: int = 0, room: int = _WIDTH) -> str:
         return _tuple(cast("tuple[Any, ...]", value), depth, room)
     if isinstance(value, str):
         return _text(value, depth, room)
-    assert value is None or isinstance(value, bool | int | float), value
-    return repr(value)
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise TypeError(f"no plan holds a {type(value).__name__}")
 
 
 def classes_in(value: Any) -> Iterator[type]:

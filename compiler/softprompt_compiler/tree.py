@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from softprompt_compiler.source import SourceFile, Span
-from softprompt_compiler.string_places import string_places
 
 Scalar: TypeAlias = str | int | float | bool | None
 Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
@@ -42,6 +41,8 @@ class ScalarNode:
 
         An empty range gives a span of width 0, or that of an escape's first character.
         """
+        from softprompt_compiler.string_places import string_places
+
         source, base = self.span.source, self.span.start
         places = string_places(self.span.text, self.text, self.style.value)
         if places is None:  # written in a way whose folding we do not follow

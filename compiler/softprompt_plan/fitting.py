@@ -10,7 +10,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 from softprompt_plan.encoding import EncodedRow
 from softprompt_plan.layout import Layout, Stretch, Values
@@ -77,9 +77,9 @@ def _search(rule: CutRule, layout: Layout, values: Values, row: EncodedRow) -> _
     """Cut field after field until the row fits or nothing is left to cut."""
     cuts: list[Cut] = []
     for field in rule.fields:
-        possible = _possible_cuts(rule.side, layout, values, row, field)
-        if len(possible) == 1:
+        if not values[field]:
             continue
+        possible = _PossibleCuts(rule.side, layout, values, row, field)
         cut, row = yield from _search_field(rule.limit, layout, values, row, possible)
         cuts.append(cut)
         values = _without(values, cut)
@@ -89,7 +89,7 @@ def _search(rule: CutRule, layout: Layout, values: Values, row: EncodedRow) -> _
 
 
 def _search_field(
-    limit: int, layout: Layout, values: Values, row: EncodedRow, cuts: Sequence[Cut]
+    limit: int, layout: Layout, values: Values, row: EncodedRow, cuts: "_PossibleCuts"
 ) -> Generator[list[Values], list[EncodedRow], tuple[Cut, EncodedRow]]:
     """The smallest of `cuts` that fits, else the last one. The first is no cut, too long.
 
@@ -101,7 +101,9 @@ def _search_field(
     rounds = 0
     while high - low > 1:
         surplus = -(-(low_row.num_tokens - limit) // times)
-        guess = bisect_left(cuts, cuts[low].num_tokens + surplus, key=lambda cut: cut.num_tokens)
+        guess = bisect_left(
+            range(len(cuts)), cuts[low].num_tokens + surplus, key=lambda at: cuts[at].num_tokens
+        )
         if rounds >= _GUESSES:
             guess = (low + high) // 2
         guess = max(low + 1, min(guess, high - 1))
@@ -122,22 +124,31 @@ def _without(values: Values, cut: Cut) -> Values:
     return {**values, cut.field: text[: cut.start] + text[cut.end :]}
 
 
-def _possible_cuts(
-    side: TruncateSide, layout: Layout, values: Values, row: EncodedRow, field: str
-) -> list[Cut]:
+@final
+class _PossibleCuts:
     """From no cut to the whole field, each a little larger than the one before."""
-    place = _find(layout, values, row, field)
-    text = values[field]
-    borders = _borders(text, place)
-    cuts: list[Cut] = []
-    for keep in range(len(borders) - 1, -1, -1):
-        tail = _kept_at_end(side, keep)
-        start, first = borders[keep - tail]
-        end, last = borders[len(borders) - 1 - tail]
-        if start == 0 < end and place.follows_space and text[end : end + 1] == " ":
+
+    def __init__(
+        self, side: TruncateSide, layout: Layout, values: Values, row: EncodedRow, field: str
+    ) -> None:
+        self._side = side
+        self._field = field
+        self._text = values[field]
+        place = _find(layout, values, row, field)
+        self._follows_space = place.follows_space
+        self._borders = _borders(self._text, place)
+
+    def __len__(self) -> int:
+        return len(self._borders)
+
+    def __getitem__(self, index: int) -> Cut:
+        keep = len(self._borders) - 1 - index  # pieces between neighbouring borders
+        tail = _kept_at_end(self._side, keep)
+        start, first = self._borders[keep - tail]
+        end, last = self._borders[len(self._borders) - 1 - tail]
+        if start == 0 < end and self._follows_space and self._text[end : end + 1] == " ":
             end += 1  # one space is enough, and two are one token more
-        cuts.append(Cut(field=field, num_tokens=last - first, start=start, end=end))
-    return cuts
+        return Cut(field=self._field, num_tokens=last - first, start=start, end=end)
 
 
 def _kept_at_end(side: TruncateSide, keep: int) -> int:
@@ -178,11 +189,13 @@ def _borders(text: str, place: _Place) -> list[tuple[int, int]]:
     first = bisect_left(offsets, begin + 1, key=lambda offset: offset[1])
     last = bisect_left(offsets, (begin + len(text),))
     borders = [(0, first)]
+    covered = offsets[first - 1][1] if first else 0
     for token in range(first, last):
-        at = offsets[token][0] - begin
-        covered = offsets[token - 1][1] - begin if token else 0
-        if borders[-1][0] < at < len(text) and covered <= at and not _is_mark(text[at]):
+        start, end = offsets[token]
+        at = start - begin
+        if borders[-1][0] < at < len(text) and covered <= start and not _is_mark(text[at]):
             borders.append((at, token))
+        covered = end
     return [*borders, (len(text), max(first, last))] if text else borders
 
 

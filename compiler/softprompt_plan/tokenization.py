@@ -7,7 +7,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, final
+from typing import Any, Protocol, Self, cast, final
 
 
 class Encoding(Protocol):
@@ -62,8 +62,22 @@ class Tokenizer(Protocol):
         ...
 
 
+class IndexedEncoding(Protocol):
+    """A `tokenizers.Encoding`, which finds a token without listing all offsets."""
+
+    def char_to_token(self, char_pos: int, /) -> int | None: ...
+
+    def token_to_chars(self, token_index: int, /) -> tuple[int, int] | None: ...
+
+
 def tokens_before(encoding: Encoding, position: int) -> int | None:
     """Number of tokens before a character position, None if a token lies across it."""
+    if hasattr(encoding, "char_to_token"):
+        indexed = cast(IndexedEncoding, encoding)
+        token = indexed.char_to_token(position)
+        span = None if token is None else indexed.token_to_chars(token)
+        if span is not None:
+            return token if span[0] == position else None
     offsets = encoding.offsets
     count = bisect_left(offsets, (position,))
     if count and offsets[count - 1][1] > position:

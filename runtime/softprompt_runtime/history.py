@@ -21,9 +21,16 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def cut_after(self, step: int) -> list[Entry]:
-        """Drop what a killed process wrote after `step`; what is left, in order."""
-        kept = [entry for entry in read_history(self._path) if entry["step"] <= step]
+    def cut_after(self, step: int, validated_step: int) -> list[Entry]:
+        """Drop what a killed process wrote beyond its checkpoint; what is left, in order.
+
+        step, validated_step: the last step and the last validation that the checkpoint holds.
+        """
+        kept = [
+            entry
+            for entry in read_history(self._path)
+            if entry["step"] <= (validated_step if "val_loss" in entry else step)
+        ]
         write_atomically(self._path, "".join(map(_line, kept)).encode())
         return kept
 

@@ -24,14 +24,15 @@ from softprompt_runtime.train_step import GlobalBatch
 @final
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What a recorder writes to. identity: what goes into each checkpoint (run_identity.py)."""
+    """What is recorded, and for whom.
+
+    identity: what decides the result, for each checkpoint (run_identity.py). validates: whether
+    there are validation rows. resumed: where the training goes on from.
+    """
 
     run: Run
     identity: dict[str, str]
-    batches: TrainingBatches
-    validates: bool  # whether there are validation rows
-    history: History
-    loggers: Sequence[Logger]
+    validates: bool
     progress: ProgressDisplay
     signals: StopSignals
     resumed: Checkpoint | None
@@ -45,8 +46,17 @@ class Recorder(pl.Callback):
     it, on a signal, says that the validation is still due.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        batches: TrainingBatches,
+        history: History,
+        loggers: Sequence[Logger],
+    ) -> None:
         self._to = recording
+        self._batches = batches
+        self._history = history
+        self._loggers = loggers
         self._step_started = 0.0
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -73,7 +83,7 @@ class Recorder(pl.Callback):
         step, to = training.step, self._to
         if self._to.signals.received is not None:
             self._stop(trainer, training)
-        validation_follows = to.validates and to.batches.ends_period(step)
+        validation_follows = to.validates and self._batches.ends_period(step)
         is_due = step % to.run.plan.training.checkpoint_every_n_steps == 0
         if not validation_follows and (is_due or training.finished):
             self._save(trainer, training)
@@ -109,7 +119,7 @@ class Recorder(pl.Callback):
         self._record(
             {
                 "step": training.step,
-                "epoch": self._to.batches.epoch(training.step - 1),
+                "epoch": self._batches.epoch(training.step - 1),
                 "loss": training.loss,
                 "lr": training.lr,
                 "rows": batch.num_rows,
@@ -126,8 +136,8 @@ class Recorder(pl.Callback):
         self._to.progress.step_done(report)
 
     def _record(self, entry: Entry) -> None:
-        self._to.history.append(entry)
-        log_entry(self._to.loggers, entry)
+        self._history.append(entry)
+        log_entry(self._loggers, entry)
 
     def _save(self, trainer: pl.Trainer, training: PromptTraining) -> None:
         validated = not self._to.validates or training.validated_step == training.step

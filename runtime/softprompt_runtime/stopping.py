@@ -10,8 +10,11 @@ from typing import Any, Self, final
 
 
 @final
-class RunStopped(Exception):  # noqa: N818 - nothing failed: the run did as it was told
-    """A signal ended the run after its state was saved; the same command goes on from there."""
+class RunStopped(BaseException):
+    """A signal ended the run; the same command goes on from its last checkpoint.
+
+    No Exception, for the reason KeyboardInterrupt is none: nobody on the way up may swallow it.
+    """
 
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +31,7 @@ class RunStopped(Exception):  # noqa: N818 - nothing failed: the run did as it w
 class StopSignals:
     """Notes SIGINT, SIGTERM and SIGUSR1 while the `with` block runs, and restores what was before.
 
-    A second SIGINT is not noted but raises KeyboardInterrupt at once: for who cannot wait a step.
+    A second SIGINT raises RunStopped at once, for who cannot wait for the end of a step.
     Outside the main thread Python allows no handlers; nothing is noted there.
     """
 
@@ -56,5 +59,6 @@ class StopSignals:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGINT and self.received == signal.SIGINT:
-            raise KeyboardInterrupt
+            message = "a second Ctrl-C came; what follows the last checkpoint is not saved"
+            raise RunStopped(number, message)
         self.received = number

@@ -39,38 +39,35 @@ def train_prompts(
     validation: Examples,
 ) -> None:
     """Does what `training.fit` promises."""
-    plan, tasks = run.plan, learner.trained_tasks
-    device = choose_device(plan.parallelism)
-    _require_precision(plan, base_model, device)
+    plan, tasks = run.plan.training, learner.trained_tasks
+    device = choose_device(run.plan.parallelism)
+    _require_precision(run.plan, base_model, device)
     _require_rows(train, tasks)
-    batches = TrainingBatches(train, tasks, plan.training)
-    validation_batches = ValidationBatches(validation, tasks, plan.training.micro_batch_size)
+    batches = TrainingBatches(train, tasks, plan)
+    validation_batches = ValidationBatches(validation, tasks, plan.micro_batch_size)
     identity = identity_of(
-        plan,
+        run.plan,
         base_model=base_model.fingerprint,
         train_rows=train.digest,
         validation_rows=validation.digest,
     )
-    resumed = starting_checkpoint(run.checkpoints_folder, identity, plan.training.resume)
+    resumed = starting_checkpoint(run.checkpoints_folder, identity, plan.resume)
     base_model.to(device)
-    training = PromptTraining(base_model, learner.to(device), plan.training, batches.total_steps)
+    training = PromptTraining(base_model, learner.to(device), plan, batches.total_steps)
     if resumed is not None:
         training.go_on_from(resumed)
     with closing(create_progress()) as progress, StopSignals() as signals:
-        _say_where_it_starts(progress, training, train, validation)
-        if resumed is None or not resumed.finished:
-            history = History(run.history_file)
-            earlier = history.cut_after(0 if resumed is None else resumed.step)
+        _say_what_is_left_out(progress, train, validation)
+        if resumed is not None and resumed.finished:
+            progress.say("this training has already finished")
+        else:
             recording = Recording(
                 run=run,
                 identity=identity,
-                batches=batches,
                 validates=len(validation_batches) > 0,
-                history=history,
-                loggers=create_loggers(run, earlier),
                 progress=progress,
-                resumed=resumed,
                 signals=signals,
+                resumed=resumed,
             )
             _run_lightning(training, batches, validation_batches, recording)
         _say_how_it_ended(progress, training)
@@ -83,24 +80,28 @@ def _run_lightning(
     validation: ValidationBatches,
     recording: Recording,
 ) -> None:
-    validates, step = recording.validates, training.step
+    run, validates, step = recording.run, recording.validates, training.step
     validation_is_due = validates and training.validated_step != step and batches.ends_period(step)
+    if step:
+        recording.progress.say(f"going on from step {step} of {training.total_steps}")
+    history = History(run.history_file)
+    loggers = create_loggers(run, history.cut_after(step, training.validated_step))
     with _without_chatter():
         trainer = pl.Trainer(
             accelerator="cpu" if training.device.type == "cpu" else "gpu",
             devices=1,
-            precision=_lightning_precision(recording.run.plan.training.precision),
+            precision=_lightning_precision(run.plan.training.precision),
             max_epochs=batches.num_periods(step),
             # What Lightning runs before training is here a validation that a stopped run owes.
             num_sanity_val_steps=-1 if validation_is_due else 0,
             limit_val_batches=1.0 if validates else 0,
             log_every_n_steps=1,
             reload_dataloaders_every_n_epochs=1,
-            logger=list(recording.loggers),
-            callbacks=[Recorder(recording)],
+            logger=loggers,
+            callbacks=[Recorder(recording, batches, history, loggers)],
             # One process, whatever a cluster's variables say: its launcher starts no others here.
             plugins=[LightningEnvironment()],
-            default_root_dir=recording.run.folder,
+            default_root_dir=run.folder,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -143,15 +144,11 @@ def _lightning_precision(precision: Precision) -> Any:
     return Precision.FP32.value if precision is Precision.BF16 else precision.value
 
 
-def _say_where_it_starts(
-    progress: ProgressDisplay, training: PromptTraining, train: Examples, validation: Examples
-) -> None:
+def _say_what_is_left_out(progress: ProgressDisplay, train: Examples, validation: Examples) -> None:
     for examples in (train, validation):
         for task, count in examples.num_skipped.items():
             if count:
                 progress.say(f"{task}: {count} {examples.split} rows are too long and left out")
-    if training.step and not training.finished:
-        progress.say(f"going on from step {training.step} of {training.total_steps}")
 
 
 def _say_how_it_ended(progress: ProgressDisplay, training: PromptTraining) -> None:

@@ -1,9 +1,9 @@
 """The folder that a spec of an explanation page or of the gallery of mistakes stands in.
 
-    models/tiny     a Llama-shaped model of width 32 and 128 positions, its weights empty; a token a byte
-    data/*.jsonl    train, validation and test rows with `text` and `mood`
-    latin1.yaml     a spec that is not UTF-8
-    large.yaml      data in place of a spec
+models/tiny     a Llama-shaped model: width 32, 128 positions, empty weights; a token a byte
+data/*.jsonl    train, validation and test rows with `text` and `mood`
+latin1.yaml     a spec that is not UTF-8
+large.yaml      data in place of a spec
 """
 
 import json
@@ -48,7 +48,8 @@ def make_world(folder: Path) -> None:
         lines = [json.dumps({"text": text, "mood": mood}) for text, mood in rows]
         (data / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     (folder / "latin1.yaml").write_bytes("version: 1\nname: café\n".encode("latin-1"))
-    (folder / "large.yaml").write_text('- {"text": "It rained.", "mood": "sad"}\n' * 10_000, "utf-8")
+    large = '- {"text": "It rained.", "mood": "sad"}\n' * 10_000
+    (folder / "large.yaml").write_text(large, "utf-8")
 
 
 def _tokenizer() -> dict[str, Any]:

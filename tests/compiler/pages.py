@@ -1,8 +1,8 @@
 """Markdown pages whose specs are compiled and whose messages are compared: pages are tests.
 
-A page is prose around fenced blocks. Blocks with a file name (```jsonl data/train.jsonl) are written
-beside the spec; a ```yaml block is a spec; a ```text block is exactly what the spec before it gives;
-a ```console block is a command line and exactly what it prints.
+A page is prose around fenced blocks. Blocks with a file name (```jsonl data/train.jsonl) are
+written beside the spec; a ```yaml block is a spec; a ```text block is exactly what the spec before
+it gives; a ```console block is a command line and exactly what it prints.
 """
 
 import os

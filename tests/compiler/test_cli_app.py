@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from softprompt_compiler.cli import validate
-from softprompt_compiler.cli.app import app
+from softprompt_compiler.cli.app import COMMANDS, command_line
 from tests.compiler.command_line import SPEC, call, environment, spawn
 from tests.compiler.page_world import make_world
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_commands_and_their_options_are_these() -> None:
     """A change of the surface is a decision: this list is its record."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(command_line(COMMANDS))
     surface = {
         name: sorted(option for each in command.params for option in each.opts if "-" in option)
         for name, command in group.commands.items()  # type: ignore[attr-defined]

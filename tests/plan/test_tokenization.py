@@ -36,6 +36,14 @@ def test_tokens_are_counted_up_to_a_border_and_none_lies_across_it():
     assert found == [0, 1, 3, 5, None, 6]
 
 
+@given(texts(), st.integers(0, 40), st.sampled_from(sorted(TOKENIZERS)))
+def test_a_library_that_finds_tokens_itself_finds_the_same(text: str, at: int, name: str):
+    (encoding,) = TOKENIZERS[name]().encode_batch([text])
+    listed = PieceEncoding(encoding.ids, encoding.offsets)
+    if 0 < at <= len(text):
+        assert tokens_before(encoding, at) == tokens_before(listed, at)
+
+
 @_EACH
 @given(texts(), texts())
 def test_a_border_that_is_kept_splits_the_ids(name: str, before: str, after: str):

@@ -18,10 +18,19 @@ def test_what_came_after_a_step_is_cut(tmp_path: Path) -> None:
     for step in range(1, 5):
         history.append({"step": step, "loss": 1.0})
 
-    kept = history.cut_after(2)
+    kept = history.cut_after(2, 0)
 
     assert [entry["step"] for entry in kept] == [1, 2]
     assert read_history(tmp_path / "history.jsonl") == kept
+
+
+def test_a_validation_that_no_checkpoint_holds_is_cut(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    entries = [{"step": 2, "val_loss": 1.0}, {"step": 4, "loss": 1.0}, {"step": 4, "val_loss": 1.0}]
+    for entry in entries:
+        history.append(entry)
+
+    assert history.cut_after(4, 2) == entries[:2]
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
@@ -29,7 +38,7 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
     path.write_text('{"step": 1, "loss": 1.0}\n{"step": 2, "lo', "utf-8")
     history = History(path)
 
-    history.cut_after(9)
+    history.cut_after(9, 0)
     history.append({"step": 2, "loss": 1.5})
 
     assert [entry["step"] for entry in read_history(path)] == [1, 2]

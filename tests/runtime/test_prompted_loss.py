@@ -135,3 +135,20 @@ def test_half_precision_weights_give_float32_sums_and_gradients() -> None:
     assert learned["a"].grad is not None
     assert learned["a"].grad.dtype is torch.float32
     torch.testing.assert_close(sums.total, wanted, rtol=0.05, atol=0.5)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "bloom"])
+def test_mixed_precision_gives_float32_sums_near_the_exact_ones(family: str) -> None:
+    base_model = BaseModel(tiny_hf_model(family))
+    exact, mixed = tables(), tables()
+    wanted = loss_sums(base_model, pack(ROWS), exact)
+    wanted.total.backward()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = loss_sums(base_model, pack(ROWS), mixed)
+    found.total.backward()
+    assert found.sums_K.dtype is torch.float32
+    torch.testing.assert_close(found.total, wanted.total, rtol=0.03, atol=0.5)
+    gradient, right = mixed["a"].grad, exact["a"].grad
+    assert gradient is not None
+    assert right is not None
+    assert torch.cosine_similarity(gradient.flatten(), right.flatten(), dim=0) > 0.98

@@ -18,7 +18,7 @@ def test_a_signal_is_noted_and_nothing_else_happens(number: int) -> None:
 def test_a_second_ctrl_c_does_not_wait() -> None:
     with StopSignals():
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(RunStopped, match="second Ctrl-C"):
             os.kill(os.getpid(), signal.SIGINT)
 
 

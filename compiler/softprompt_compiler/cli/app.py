@@ -2,38 +2,49 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from softprompt_compiler import __version__
-from softprompt_compiler.cli import compile, explain, init, launch, validate
-from softprompt_compiler.cli.bug_report import report_bug
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.output import complain
 
 EXIT_BUG = 2
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="spec",
-    help="Compile a YAML task spec into checked training, evaluation and launch scripts for "
-    "prompt learning, and run them.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # rich costs more to import than a spec to check
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("init")(init.init)
-app.command("validate")(validate.validate)
-app.command("compile")(compile.compile_)
-app.command("run")(launch.run)
-app.command("evaluate")(launch.evaluate)
-app.command("predict")(launch.predict)
-app.command("explain")(explain.explain)
-app.command("schema")(explain.schema)
+# Each command and the module that holds its function; only the one that is called is imported.
+COMMANDS = {
+    "init": "init",
+    "validate": "validate",
+    "compile": "compile",
+    "run": "launch",
+    "evaluate": "launch",
+    "predict": "launch",
+    "explain": "explain",
+    "schema": "explain",
+}
+
+
+def command_line(names: Iterable[str]) -> typer.Typer:
+    """The `spec` command with some of its commands."""
+    app = typer.Typer(
+        name="spec",
+        help="Compile a YAML task spec into checked training, evaluation and launch scripts for "
+        "prompt learning, and run them.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,  # rich costs more to import than a spec to check
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in names:
+        module = import_module(f"softprompt_compiler.cli.{COMMANDS[name]}")
+        app.command(name)(getattr(module, name, None) or getattr(module, f"{name}_"))
+    return app
 
 
 def _print_version(value: bool) -> None:
@@ -42,7 +53,6 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -63,7 +73,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     _print_anything()
     try:
-        code = app(arguments, prog_name="spec", standalone_mode=False)
+        # A command that is not known is answered with the names of all.
+        named = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
+        code = command_line(named)(arguments, prog_name="spec", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
@@ -76,7 +88,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         complain(failure.message, failure.help)
         return failure.exit_code
     except Exception as error:
-        return _usage_error(error) or report_bug(error, arguments) or EXIT_BUG
+        return _usage_error(error) or _bug(error, arguments)
+
+
+def _bug(error: Exception, arguments: Sequence[str]) -> int:
+    from softprompt_compiler.cli.bug_report import report_bug
+
+    report_bug(error, arguments)
+    return EXIT_BUG
 
 
 def _usage_error(error: Exception) -> int:

@@ -25,6 +25,7 @@ from softprompt_compiler.cli.options import (
     SpecFile,
 )
 
+_OURS_ALONE = {"PYDANTIC_DISABLE_PLUGINS"}  # set in cli/__init__.py, for a quick start
 _RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
 
 
@@ -132,7 +133,8 @@ def _start(command: list[str], runs: str | None) -> int:
 
 def _environment(runs: str | None) -> dict[str, str]:
     """Ours, with the folder of the runs, and the interpreter that the runtime is installed for."""
-    return {**os.environ, "SOFTPROMPT_RUNS": _runs_folder(runs), "PYTHON": sys.executable}
+    inherited = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
+    return {**inherited, "SOFTPROMPT_RUNS": _runs_folder(runs), "PYTHON": sys.executable}
 
 
 def _runs_folder(runs: str | None) -> str:

