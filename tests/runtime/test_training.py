@@ -31,6 +31,8 @@ from softprompt_runtime.stopping import RunStopped
 from tests.runtime.plans import tiny_plan, tiny_task
 from tests.runtime.training_runs import make_ready, train, write_rows
 
+pytestmark = pytest.mark.slow
+
 FREE: dict[str, Any] = {
     "prompt_learning": {"virtual_prompt_style": PromptStyle.PROMPT_TUNING, "encoder": None}
 }
