@@ -81,6 +81,7 @@ def _run_lightning(
     recording: Recording,
 ) -> None:
     run, validates, step = recording.run, recording.validates, training.step
+    device = training.learner.trainable_parameters()[0].device  # the module's own is not set yet
     validation_is_due = validates and training.validated_step != step and batches.ends_period(step)
     if step:
         recording.progress.say(f"going on from step {step} of {training.total_steps}")
@@ -88,7 +89,7 @@ def _run_lightning(
     loggers = create_loggers(run, history.cut_after(step, training.validated_step))
     with _without_chatter():
         trainer = pl.Trainer(
-            accelerator="cpu" if training.device.type == "cpu" else "gpu",
+            accelerator="cpu" if device.type == "cpu" else "gpu",
             devices=1,
             precision=_lightning_precision(run.plan.training.precision),
             max_epochs=batches.num_periods(step),

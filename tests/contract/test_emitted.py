@@ -92,6 +92,7 @@ def test_a_training_script_runs_on_its_own(tmp_path: Path, tiny_model: Path) -> 
     assert list((tmp_path / "runs").glob("*/soft_prompt/soft_prompt.safetensors"))
 
 
+@pytest.mark.slow
 def test_emitted_scripts_pass_the_type_checker(tmp_path: Path, tiny_model: Path) -> None:
     out = tmp_path / "build"
     _compile(SPECS[0], out, tiny_model)

@@ -17,6 +17,7 @@ from softprompt_plan.vocabulary import (
     EncoderType,
     InitMethod,
     LoggerName,
+    ModelDtype,
     Precision,
     PromptStyle,
     ResumePolicy,
@@ -348,6 +349,17 @@ def test_16_mixed_on_a_cpu_is_refused(folder: Path) -> None:
 def test_bf16_true_with_float32_weights_is_refused(folder: Path) -> None:
     with pytest.raises(RunFailure, match=r"model\.dtype is float32"):
         train(folder, precision=Precision.BF16)
+
+
+def test_bf16_true_trains_float32_tables_in_front_of_bfloat16_weights(folder: Path) -> None:
+    sections = {**FREE, "model": {"dtype": ModelDtype.BFLOAT16}, "optim": {"lr": 0.1}}
+
+    tables = train(folder, precision=Precision.BF16, max_steps=20, sections=sections)
+
+    assert tables["mood"].dtype == torch.float32
+    assert not torch.equal(tables["mood"], tables["mood"].bfloat16().float())
+    found = losses(folder)
+    assert sum(found[-5:]) < sum(found[:5])
 
 
 def test_more_than_one_device_is_refused(folder: Path) -> None:
