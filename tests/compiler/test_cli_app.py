@@ -118,6 +118,17 @@ def test_a_reader_that_leaves_early_is_no_bug(folder: Path) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_a_full_disk_under_the_output_is_no_bug(folder: Path) -> None:
+    command = f'"{sys.executable}" -m softprompt_compiler schema > /dev/full'
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment(), capture_output=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == b"error: the output cannot be written: No space left on device\n"
+
+
 def test_any_character_can_be_printed_on_any_terminal(folder: Path) -> None:
     (folder / "spec.yaml").write_text("名前: é\n" + SPEC, "utf-8")
     outcome = spawn(folder, "validate", "spec.yaml", "--no-data", PYTHONIOENCODING="ascii")

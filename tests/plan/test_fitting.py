@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from softprompt_plan.example import Example, RowEncoder, Tokenizer, Unfit, UnfitReason
+from softprompt_plan.tokenization import PieceEncoding
 from softprompt_plan.vocabulary import TruncateSide
 from tests.task_plans import task_plan
 from tests.tokenizers_for_tests import byte_level, llama_like, sentence_piece
@@ -198,3 +199,38 @@ def test_a_hostile_field_is_still_cut_in_few_rounds():
     (result,) = _encoder(200, counting).encode_batch([RECORD | {"context": text}])
     assert isinstance(result, Example)
     assert counting.num_calls <= 16
+
+
+class _BytePairs:
+    """A tokenizer whose tokens are two bytes each, also where these are of two characters."""
+
+    bos_id, eos_id = None, 0
+
+    def encode_batch(self, texts: Any) -> list[PieceEncoding]:
+        return [self._encode(text) for text in texts]
+
+    def _encode(self, text: str) -> PieceEncoding:
+        owners = [at for at, character in enumerate(text) for _ in character.encode()]
+        pairs = [owners[at : at + 2] for at in range(0, len(owners), 2)]
+        offsets = [(pair[0], pair[-1] + 1) for pair in pairs]
+        return PieceEncoding([1] * len(offsets), offsets)
+
+    def encode_continuation(self, text: str) -> list[int]:
+        return list(self._encode(text).ids)
+
+    def keeps_border(self, last: str, first: str) -> bool:
+        return False
+
+    def decode(self, ids: Any) -> str:
+        raise NotImplementedError
+
+
+def test_where_a_token_holds_parts_of_two_characters_nothing_is_cut():
+    for context, kept in (("\u00e9" * 8, "\u00e9" * 7), ("a" + "\u00e9" * 8, "")):
+        record = RECORD | {"context": context}
+        (whole,) = _encoder(1000, _BytePairs()).encode_batch([record])
+        assert isinstance(whole, Example)
+        limit = len(whole.input_ids) - 1
+        (example,) = _encoder(limit, _BytePairs()).encode_batch([record])
+        assert isinstance(example, Example)
+        assert _Cut(example, record).fields["context"] == kept

@@ -1,6 +1,5 @@
 """The command line as a whole: its commands, its exit codes, and what happens on a bug."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -10,7 +9,7 @@ import typer
 
 from softprompt_compiler import __version__
 from softprompt_compiler.cli.failure import CommandFailure
-from softprompt_compiler.cli.output import complain
+from softprompt_compiler.cli.output import complain, put
 
 EXIT_BUG = 2
 EXIT_INTERRUPTED = 130
@@ -49,7 +48,7 @@ def command_line(names: Iterable[str]) -> typer.Typer:
 
 def _print_version(value: bool) -> None:
     if value:
-        sys.stdout.write(f"softprompt {__version__}\n")
+        put(f"softprompt {__version__}\n")
         raise typer.Exit
 
 
@@ -68,27 +67,31 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's own); the exit code.
 
     0: fine. 1: the spec, its data or the run is at fault. 2: wrong usage, or a bug of softprompt.
-    130: interrupted. Raises nothing.
+    130: interrupted. Raises nothing, and leaves nothing unprinted that can be printed.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     _print_anything()
     try:
+        return _run(arguments)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         # A command that is not known is answered with the names of all.
         named = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
         code = command_line(named)(arguments, prog_name="spec", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter's last flush must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except CommandFailure as failure:
         complain(failure.message, failure.help)
         return failure.exit_code
     except Exception as error:
         return _usage_error(error) or _bug(error, arguments)
+    return code if isinstance(code, int) else 0
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:

@@ -1,7 +1,6 @@
 """`spec compile`, and the compiling that every command in front of a run does."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from softprompt_compiler.cli.options import (
     Settings,
     SpecArgument,
 )
-from softprompt_compiler.cli.output import complain, is_for_people, show
+from softprompt_compiler.cli.output import complain, is_for_people, put, show
 from softprompt_compiler.cli.spec_file import SpecFile, read_spec
 from softprompt_compiler.render.report import Report
 
@@ -59,7 +58,7 @@ def compile_(
         raise typer.Exit(_report_stale(spec, emitted))
     write_files(emitted.folder, emitted.files)
     if is_for_people(output_format):
-        sys.stdout.write(f"{emitted.folder}: {', '.join(emitted.files)}\n")
+        put(f"{emitted.folder}: {', '.join(emitted.files)}\n")
 
 
 def emit(
@@ -118,7 +117,7 @@ def _run_name(file: SpecFile, settings: list[str]) -> str:
 def _report_stale(spec: str, emitted: Emitted) -> int:
     stale = stale_files(emitted.folder, emitted.files)
     if not stale:
-        sys.stdout.write(f"{emitted.folder}: up to date\n")
+        put(f"{emitted.folder}: up to date\n")
         return 0
     names = ", ".join(str(emitted.folder / name) for name in stale)
     complain(f"stale: {names}", f"write them again: spec compile {spec} --out {emitted.folder}")

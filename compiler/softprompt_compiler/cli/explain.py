@@ -1,12 +1,12 @@
 """`spec explain` and `spec schema`: what there is to read."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
 from softprompt_compiler.cli.failure import CommandFailure
+from softprompt_compiler.cli.output import put
 
 
 def explain(
@@ -30,12 +30,12 @@ def explain(
         raise CommandFailure(
             f"{topic} is neither a code nor a field of the spec", help=hint, exit_code=2
         ) from None
-    sys.stdout.write(page)
+    put(page)
 
 
 def schema() -> None:
     """Print the spec language's JSON Schema."""
-    sys.stdout.write(schema_text())
+    put(schema_text())
 
 
 def schema_text() -> str:

@@ -1,7 +1,6 @@
 """`spec init`: a spec to start from, with data, that runs as it is."""
 
 import os
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from softprompt_compiler.cli.explain import schema_text
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.folder import write_files
+from softprompt_compiler.cli.output import put
 
 SPEC_NAME = "support.yaml"
 SCHEMA_NAME = "softprompt.schema.json"
@@ -35,8 +35,8 @@ def init(
             f"there already: {', '.join(present)}", help="name another folder: spec init DIR"
         )
     write_files(target, written)
-    sys.stdout.writelines(f"{target / name}\n" for name in written)
-    sys.stdout.write(f"next: spec validate {target / SPEC_NAME}\n")
+    put("".join(f"{target / name}\n" for name in written))
+    put(f"next: spec validate {target / SPEC_NAME}\n")
 
 
 def _starter() -> Iterator[tuple[str, str]]:

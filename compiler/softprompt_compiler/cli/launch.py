@@ -24,8 +24,8 @@ from softprompt_compiler.cli.options import (
     Settings,
     SpecFile,
 )
+from softprompt_compiler.cli.output import put
 
-_OURS_ALONE = {"PYDANTIC_DISABLE_PLUGINS"}  # set in cli/__init__.py, for a quick start
 _RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
 
 
@@ -42,7 +42,7 @@ def run(
     code = _start(["bash", str(emitted.folder / "launch.sh")], runs)
     if code == 0:
         folder = Path(_runs_folder(runs)) / emitted.run_name
-        sys.stdout.write(f"scripts: {emitted.folder}\nrun: {folder}\n")
+        put(f"scripts: {emitted.folder}\nrun: {folder}\n")
     raise typer.Exit(code)
 
 
@@ -124,7 +124,6 @@ def _task(emitted: Emitted, wanted: str | None) -> str:
 
 
 def _start(command: list[str], runs: str | None) -> int:
-    sys.stdout.flush()
     try:
         return run_child(command, _environment(runs))
     except OSError as error:
@@ -133,8 +132,7 @@ def _start(command: list[str], runs: str | None) -> int:
 
 def _environment(runs: str | None) -> dict[str, str]:
     """Ours, with the folder of the runs, and the interpreter that the runtime is installed for."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
-    return {**inherited, "SOFTPROMPT_RUNS": _runs_folder(runs), "PYTHON": sys.executable}
+    return {**os.environ, "SOFTPROMPT_RUNS": _runs_folder(runs), "PYTHON": sys.executable}
 
 
 def _runs_folder(runs: str | None) -> str:

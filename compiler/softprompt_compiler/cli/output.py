@@ -5,11 +5,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.options import ColorChoice, OutputFormat
 from softprompt_compiler.render.report import Report
 
 if TYPE_CHECKING:
     from softprompt_compiler.render.human import Style
+
+
+def put(text: str) -> None:
+    """Print a result. Raises BrokenPipeError if nobody reads it, else CommandFailure."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk
+        raise CommandFailure(f"the output cannot be written: {error.strerror}") from None
 
 
 def show(reports: Sequence[Report], output_format: OutputFormat | None, color: ColorChoice) -> None:
@@ -80,10 +92,10 @@ def _show_human(reports: Sequence[Report], color: ColorChoice) -> None:
 def _show_json(reports: Sequence[Report]) -> None:
     from softprompt_compiler.render.json import render
 
-    sys.stdout.write(render(reports))
+    put(render(reports))
 
 
 def _show_github(reports: Sequence[Report]) -> None:
     from softprompt_compiler.render.github import render
 
-    sys.stdout.write(render(reports))
+    put(render(reports))

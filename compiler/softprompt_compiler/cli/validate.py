@@ -1,13 +1,12 @@
 """`spec validate`."""
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
 from softprompt_compiler.cli.options import Color, ColorChoice, Format, NoData, Settings
-from softprompt_compiler.cli.output import is_for_people, show
+from softprompt_compiler.cli.output import is_for_people, put, show
 from softprompt_compiler.cli.spec_file import read_spec
 from softprompt_compiler.diagnostic import Severity, has_errors
 from softprompt_compiler.render.report import Report
@@ -32,7 +31,7 @@ def validate(
     show(reports, output_format, color)
     if is_for_people(output_format):
         sound = [each for each in reports if not has_errors(each.diagnostics)]
-        sys.stdout.writelines(f"{_praise(each)}\n" for each in sound)
+        put("".join(f"{_praise(each)}\n" for each in sound))
     failed = any(has_errors(each.diagnostics) for each in reports)
     raise typer.Exit(1 if failed else 0)
 
