@@ -102,7 +102,7 @@ def _proven_count(border: _Border, row: EncodedRow, tokenizer: Tokenizer) -> int
         return 0
     if border.prompt == border.whole:
         return len(row.parts[border.part])
-    if not border.answer or not tokenizer.keeps_border(border.prompt[-1], border.answer[0]):
+    if not border.answer or not tokenizer.keeps_border(border.prompt, border.answer):
         return None
     return tokens_before(encoding, len(border.prompt))
 

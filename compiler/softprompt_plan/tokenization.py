@@ -2,12 +2,12 @@
 # ruff: noqa: D102 - what is used of a library's object is described by the library
 
 import json
-import re
-import unicodedata
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, cast, final
+
+from softprompt_plan.token_borders import border_proof, steps
 
 
 class Encoding(Protocol):
@@ -49,11 +49,10 @@ class Tokenizer(Protocol):
         """The ids of text that goes on where other text stopped: no dummy prefix is added."""
         ...
 
-    def keeps_border(self, last: str, first: str) -> bool:
-        """Whether no token over a border proves that the text before it has these ids alone too.
+    def keeps_border(self, before: str, after: str, /) -> bool:
+        """Whether no token over the border proves that `before` has these ids alone too.
 
-        last, first: the characters before and after the border. False is always a right answer,
-        and costs a second encoding.
+        Neither text is empty. False is always a right answer, and costs a second encoding.
         """
         ...
 
@@ -119,7 +118,7 @@ class FastTokenizer:
         self._backend = backend
         self._decoder = decoder or backend
         spec = json.loads(backend.to_str())
-        self._borders = _border_facts(spec)
+        self._proof = border_proof(spec)
         self._continues = backend
         if _drop_dummy_prefix(spec):
             self._continues = type(backend).from_str(json.dumps(spec))
@@ -132,15 +131,9 @@ class FastTokenizer:
         """See `Tokenizer`."""
         return list(self._continues.encode_batch([text], add_special_tokens=False)[0].ids)
 
-    def keeps_border(self, last: str, first: str) -> bool:
-        """See `Tokenizer`; docs/templates.md gives the proof."""
-        if not self._borders.local or last.isspace():
-            return False
-        if first == " ":
-            return self._borders.splits_at_space or self._borders.merges_only
-        joins = first > "\x7f" and self._borders.normalizes
-        sign = unicodedata.category(last)[0] in "PS" and last not in "'\u2019"
-        return sign and not joins and self._borders.merges_only
+    def keeps_border(self, before: str, after: str, /) -> bool:
+        """See `Tokenizer`."""
+        return self._proof.holds(before, after)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer`."""
@@ -198,7 +191,7 @@ class SentencePieceTokenizer:
         processor = self._processor if spaced else self._continues
         return list(processor.encode(text, return_type=int))
 
-    def keeps_border(self, last: str, first: str) -> bool:
+    def keeps_border(self, before: str, after: str, /) -> bool:
         """Never: a normalized character's pieces do not all carry its offsets."""
         return False
 
@@ -211,85 +204,17 @@ def _id_or_none(piece_id: int) -> int | None:
     return piece_id if piece_id >= 0 else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _BorderFacts:
-    """What a tokenizer.json says about ids on both sides of a border that no token crosses."""
-
-    local: bool  # model and normalizer work from the left, character by character
-    merges_only: bool  # a word's ids come from its merges or pieces alone
-    splits_at_space: bool  # a space after a word always begins the next word
-    normalizes: bool  # a character may be joined to the one before it
-
-
-_SPACE_SPLITTERS = {"Whitespace", "WhitespaceSplit", "BertPreTokenizer"}
-_PRE_TOKENIZERS = {*_SPACE_SPLITTERS, "ByteLevel", "Metaspace", "Digits", "Punctuation"}
-_NORMALIZERS = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Precompiled"}
-_LAST_SPACE = r"\s+(?!\S)"  # in the pattern of GPT-2 and all that come from it
-_LOOKS_AROUND = re.compile(r"\(\?(?:[=!]|<[=!])|\\[bBzZG]|(?<![\\\[])[$^]")
-
-
-def _border_facts(spec: Mapping[str, Any]) -> _BorderFacts:
-    model = spec["model"]
-    words = _steps(spec.get("pre_tokenizer"), "pretokenizers")
-    normalizers = _steps(spec.get("normalizer"), "normalizers")
-    changes = {step["type"] for step in normalizers if not _puts_one_for_one(step)}
-    return _BorderFacts(
-        local=model["type"] in ("BPE", "Unigram")
-        and not model.get("dropout")
-        and all(step["type"] in _PRE_TOKENIZERS or _splits_locally(step) for step in words)
-        and changes <= _NORMALIZERS,
-        merges_only=not model.get("ignore_merges"),
-        splits_at_space=any(map(_splits_at_space, words)),
-        normalizes=bool(changes),
-    )
-
-
-def _splits_locally(step: Mapping[str, Any]) -> bool:
-    """Whether a word's begin depends on nothing behind its first character but the word itself."""
-    if step["type"] != "Split":
-        return False
-    pattern = step["pattern"]
-    return "String" in pattern or not _LOOKS_AROUND.search(
-        pattern["Regex"].replace(_LAST_SPACE, "")
-    )
-
-
-def _splits_at_space(step: Mapping[str, Any]) -> bool:
-    if step["type"] == "Split":
-        isolated = step["behavior"] == "Isolated" and not step["invert"]
-        return isolated and _LAST_SPACE in step["pattern"].get("Regex", "")
-    return step["type"] in _SPACE_SPLITTERS or (
-        step["type"] == "ByteLevel" and step.get("use_regex", True)
-    )
-
-
-def _puts_one_for_one(step: Mapping[str, Any]) -> bool:
-    """Whether a normalizer leaves all but the text's begin character by character."""
-    if step["type"] == "Replace":
-        return len(step["pattern"].get("String", "")) == 1
-    return step["type"] == "Prepend"
-
-
-def _steps(step: Mapping[str, Any] | None, children: str) -> list[Any]:
-    """A normalizer or pre-tokenizer as the flat list of its steps."""
-    if step is None:
-        return []
-    if step["type"] != "Sequence":
-        return [step]
-    return [leaf for child in step[children] for leaf in _steps(child, children)]
-
-
 def _drop_dummy_prefix(spec: dict[str, Any]) -> bool:
     """Edit a tokenizer.json so that it puts nothing before a text. Whether anything was edited."""
     parts = ("pre_tokenizer", "normalizer")
     before = json.dumps([spec.get(part) for part in parts])
-    for step in _steps(spec.get("pre_tokenizer"), "pretokenizers"):
+    for step in steps(spec.get("pre_tokenizer"), "pretokenizers"):
         if step["type"] == "Metaspace":
             step["prepend_scheme"] = "never"
             step.pop("add_prefix_space", None)
         elif step["type"] == "ByteLevel":
             step["add_prefix_space"] = False
-    normalizers = _steps(spec.get("normalizer"), "normalizers")
+    normalizers = steps(spec.get("normalizer"), "normalizers")
     for step in normalizers:
         if step["type"] == "Strip":
             step["strip_left"] = False

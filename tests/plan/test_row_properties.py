@@ -28,7 +28,9 @@ def test_a_row_never_exceeds_the_limit(case: RowCase):
     else:
         event(result.reason)
         assert result.num_tokens == len(case.example().input_ids)
-        assert result.num_tokens >= result.min_tokens > case.limit == result.max_seq_length
+        assert case.limit == result.max_seq_length
+        assert result.num_tokens > case.limit
+        assert result.min_tokens > case.limit
 
 
 @given(row_cases())

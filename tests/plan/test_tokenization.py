@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tokenizers.pre_tokenizers import ByteLevel
 
 from softprompt_plan.tokenization import FastTokenizer, PieceEncoding, Tokenizer, tokens_before
 from softprompt_plan.tokenizer_file import read_tokenizer
@@ -51,6 +52,7 @@ def test_a_border_that_is_kept_splits_the_ids(name: str, before: str, after: str
 
 
 @given(texts(), texts())
+@example("\x16:", "<|VIRTUAL_PROMPT_0|>")
 def test_borders_of_smollm2_are_kept(before: str, after: str):
     _check_border(_smollm2(), before, after)
 
@@ -61,7 +63,7 @@ def test_borders_of_gpt2_are_kept(before: str, after: str):
 
 
 def _check_border(tokenizer: Tokenizer, before: str, after: str) -> None:
-    if not before or not after or not tokenizer.keeps_border(before[-1], after[0]):
+    if not before or not after or not tokenizer.keeps_border(before, after):
         return
     whole, alone = tokenizer.encode_batch([before + after, before])
     count = tokens_before(whole, len(before))
@@ -118,6 +120,37 @@ def test_a_normalizer_may_join_what_stands_on_both_sides():
     tokenizer = _fast(spec)
     assert tokenizer.keeps_border(":", "y")
     assert not tokenizer.keeps_border(":", "\u0301")
+
+
+def test_characters_without_a_token_make_offsets_wrong_and_are_not_trusted():
+    """The library drops them without a word: SmolLM2 has no token for some control characters."""
+    spec = byte_level_spec()
+    del spec["model"]["vocab"]["\u0116"]  # how byte-level models write \\x16
+    tokenizer = fast_tokenizer(spec, None, None)
+    assert tokenizer.keeps_border("a:", "<")
+    assert not tokenizer.keeps_border("\x16:", "<")
+    assert tokenizer.keeps_border("a:", "\x16<")
+    whole, alone = tokenizer.encode_batch(["\x16:<", "\x16:"])
+    assert tokens_before(whole, 2) != len(alone.ids)
+
+
+def test_the_characters_of_a_missing_byte_are_all_known():
+    for character in "\u00e9\u0928\uff1a\U0001f680\U00040000\U0010fffd":
+        byte_level_text = ByteLevel(add_prefix_space=False, use_regex=False)
+        ((letters, _),) = byte_level_text.pre_tokenize_str(character)
+        for letter in letters:
+            spec = byte_level_spec()
+            del spec["model"]["vocab"][letter]
+            spec["model"]["merges"] = []
+            tokenizer = fast_tokenizer(spec, None, None)
+            assert not tokenizer.keeps_border(f"{character}:", " ")
+            assert tokenizer.keeps_border("a:", " ")
+
+
+def test_characters_out_of_a_vocabulary_that_knows_no_unknown_are_not_trusted():
+    spec = llama_like_spec()
+    spec["model"] |= {"unk_token": None, "byte_fallback": False}
+    assert not fast_tokenizer(spec, None, None).keeps_border("cat:", " ")
 
 
 @pytest.mark.parametrize(
