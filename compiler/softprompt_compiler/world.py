@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from softprompt_compiler.facts import ModelFacts, read_model_facts
 from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
-from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
+
+if TYPE_CHECKING:
+    from softprompt_plan.tokenizer_file import TokenizerFile
 
 _CHUNK = 1 << 20  # bytes
 
@@ -63,7 +65,7 @@ class World(Protocol):
         """The numbers of a located model. Raises ModelFactsError."""
         ...
 
-    def tokenizer(self, path: Path) -> TokenizerFile:
+    def tokenizer(self, path: Path) -> "TokenizerFile":
         """The tokenizer of a located model. Raises TokenizerError."""
         ...
 
@@ -131,6 +133,8 @@ class LocalWorld:
         """See World."""
         return read_model_facts(model)
 
-    def tokenizer(self, path: Path) -> TokenizerFile:
+    def tokenizer(self, path: Path) -> "TokenizerFile":
         """See World."""
+        from softprompt_plan.tokenizer_file import read_tokenizer  # by those who read it
+
         return read_tokenizer(path)
