@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from softprompt_plan.plan import DataPlan, TaskPlan
-from softprompt_plan.vocabulary import TooLongPolicy, TruncateSide
+from softprompt_plan.plan import DataPlan, MaxRowsPlan, TaskPlan
+from softprompt_plan.vocabulary import TooLongPolicy, TruncateSide, Whitespace
 
 SQUAD = "<|VIRTUAL_PROMPT_0|> Context: {context}\n\nQuestion: {question}\n\nAnswer:{answer}"
 
@@ -13,6 +13,7 @@ def task_plan(prompt_template: str = SQUAD, **changes: Any) -> TaskPlan:
     values: dict[str, Any] = {
         "name": "squad",
         "prompt_template": prompt_template,
+        "whitespace": Whitespace.KEPT,
         "virtual_token_splits": (3,),
         "truncate_fields": ("context",) if "{context}" in prompt_template else (),
         "truncate_side": TruncateSide.RIGHT,
@@ -23,8 +24,11 @@ def task_plan(prompt_template: str = SQUAD, **changes: Any) -> TaskPlan:
             validation=(),
             test=(),
             fields=(),
+            max_rows=MaxRowsPlan(train=None, validation=None, test=None),
+            shuffle_seed=None,
             too_long=TooLongPolicy.ERROR,
         ),
+        "weight": 1.0,
         "metrics": (),
     }
     return TaskPlan(**(values | changes))

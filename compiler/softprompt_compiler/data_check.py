@@ -23,11 +23,12 @@ from softprompt_compiler.data_report import DataReport, SplitSummary
 from softprompt_compiler.data_tokenizer import load_tokenizer
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.split_rows import files_of, prompt_record, row_encoder, rows_of
 from softprompt_compiler.world import World
 from softprompt_plan.example import RowEncoder, Tokenizer, Unfit
+from softprompt_plan.mixing import visits_per_epoch
 from softprompt_plan.plan import Plan, TaskPlan
-from softprompt_plan.rows import Row, RowFault, read_rows
-from softprompt_plan.template import parse_template
+from softprompt_plan.rows import Row, RowFault
 from softprompt_plan.vocabulary import InitMethod, Split, TooLongPolicy
 
 _BATCH = 512  # rows handed to the tokenizer at once
@@ -68,7 +69,7 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     for task in plan.tasks:
         train_rows: dict[bytes, Path] = {}
         for split in Split:
-            files = _files(resolved, task, split)
+            files = files_of(resolved, task, split)
             if files is None:
                 continue
             tally = _read_split(plan, task, split, files, tokenizer, train_rows)
@@ -76,22 +77,12 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
             found += diagnose_rows(tally.findings, world, num_more=tally.num_more_findings)
             found += _split_diagnostics(resolved, task, split, tally)
             if split is Split.TRAIN and not _is_kept(resolved, task):
-                num_trained += tally.num_usable
+                num_trained += visits_per_epoch(tally.num_usable, task.weight)
     num_steps = _num_steps(plan, num_trained)
     found += _run_diagnostics(plan, resolved, num_steps)
     if tokenizer is not None:
         found += _init_diagnostics(plan, resolved, tokenizer)
     return DataReport(summaries=tuple(summaries), num_steps=num_steps, diagnostics=tuple(found))
-
-
-def _files(resolved: ResolvedSpec, task: TaskPlan, split: Split) -> list[Path] | None:
-    """The split's files in the spec's order; None if the spec names none."""
-    paths = [
-        files
-        for path, files in resolved.found.items()
-        if path.task == task.name and path.split is split
-    ]
-    return [file for files in paths for file in files] if paths else None
 
 
 def _read_split(
@@ -103,34 +94,14 @@ def _read_split(
     train_rows: dict[bytes, Path],
 ) -> _Tally:
     tally = _Tally()
-    encoder = None if tokenizer is None else _encoder(plan, task, split, tokenizer)
-    rows = _good_rows(_rows(task, split, files), tally)
+    encoder = None if tokenizer is None else row_encoder(plan, task, split, tokenizer)
+    rows = _good_rows(rows_of(task, split, files), tally)
     while batch := list(islice(rows, _BATCH)):
         for row in batch:
             _look_at(row, task, split, tally, train_rows)
         if encoder is not None:
             _encode(encoder, batch, task, split, tally)
     return tally
-
-
-def _encoder(plan: Plan, task: TaskPlan, split: Split, tokenizer: Tokenizer) -> RowEncoder:
-    """As the runtime makes it: a test row leaves room for its completion."""
-    room = plan.inference.tokens_to_generate if split is Split.TEST else 0
-    return RowEncoder(task, tokenizer, plan.model.max_seq_length - room, plan.inference.add_bos)
-
-
-def _rows(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Row | RowFault]:
-    """As the runtime reads them: a test row may lack its answer, or have several."""
-    names = parse_template(task.prompt_template).fields
-    answers = [name for name in names if name == task.answer_field and split is Split.TEST]
-    return read_rows(
-        files,
-        task=task.name,
-        needed=[name for name in names if name not in answers],
-        optional=answers,
-        list_allowed=answers,
-        fields=dict(task.data.fields),
-    )
 
 
 def _good_rows(items: Iterator[Row | RowFault], tally: _Tally) -> Iterator[Row]:
@@ -168,10 +139,7 @@ def _encode(
     encoder: RowEncoder, batch: Sequence[Row], task: TaskPlan, split: Split, tally: _Tally
 ) -> None:
     is_test = split is Split.TEST
-    records = [
-        {name: value for name, value in row.record.items() if not _is_hidden(name, task, is_test)}
-        for row in batch
-    ]
+    records = [prompt_record(row, task) if is_test else row.record for row in batch]
     for row, item in zip(batch, encoder.encode_batch(records, for_inference=is_test), strict=True):
         if isinstance(item, Unfit):
             tally.num_too_long += 1
@@ -180,10 +148,6 @@ def _encode(
             continue
         tally.longest = max(tally.longest, len(item.input_ids))
         tally.num_cut.update(name for name, _ in item.cut)
-
-
-def _is_hidden(name: str, task: TaskPlan, is_test: bool) -> bool:
-    return is_test and name == task.answer_field
 
 
 def _summary(
@@ -231,6 +195,7 @@ def _is_kept(resolved: ResolvedSpec, task: TaskPlan) -> bool:
 
 
 def _num_steps(plan: Plan, num_rows: int) -> int:
+    """Of the whole run, `num_rows` being those of an epoch."""
     training = plan.training
     if training.max_steps is not None or not num_rows:
         return training.max_steps or 0

@@ -22,6 +22,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -117,6 +118,7 @@ def _task(name: str, task: TaskSection, num_markers: int) -> TaskPlan:
     return TaskPlan(
         name=name,
         prompt_template=task.prompt_template,
+        whitespace=task.whitespace,
         virtual_token_splits=splits(task, num_markers),
         truncate_fields=names(task.truncate_field),
         truncate_side=task.truncate_side,
@@ -127,8 +129,15 @@ def _task(name: str, task: TaskSection, num_markers: int) -> TaskPlan:
             validation=_paths(task.data.validation),
             test=_paths(task.data.test),
             fields=tuple(task.data.fields.items()),
+            max_rows=MaxRowsPlan(
+                train=task.data.max_rows.train,
+                validation=task.data.max_rows.validation,
+                test=task.data.max_rows.test,
+            ),
+            shuffle_seed=task.data.shuffle_seed,
             too_long=task.data.too_long,
         ),
+        weight=task.weight,
         metrics=task.metrics,
     )
 

@@ -14,10 +14,11 @@ from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Path
 from softprompt_compiler.world import World
 from softprompt_plan.paths import UnsetVariableError
+from softprompt_plan.vocabulary import Whitespace
 
 _FILE = "soft_prompt.json"
 _MOST_BYTES = 16 * 2**20
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class TrainedTask:
     """A task of a trained soft prompt."""
 
     prompt_template: str
+    whitespace: Whitespace
     virtual_token_splits: tuple[int, ...]
 
 
@@ -80,4 +82,8 @@ def _task(value: Any) -> TrainedTask:
     splits = tuple(value["virtual_token_splits"])
     if not all(type(split) is int and split > 0 for split in splits):
         raise ValueError(splits)
-    return TrainedTask(prompt_template=str(value["prompt_template"]), virtual_token_splits=splits)
+    return TrainedTask(
+        prompt_template=str(value["prompt_template"]),
+        whitespace=Whitespace(value["whitespace"]),
+        virtual_token_splits=splits,
+    )

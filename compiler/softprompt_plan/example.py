@@ -11,7 +11,7 @@ from typing import final
 
 from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
 from softprompt_plan.fitting import CutRule, Fitted, fit_rows
-from softprompt_plan.layout import Values, Whitespace, lay_out
+from softprompt_plan.layout import Values, lay_out
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.template import Field, Template, parse_template
 from softprompt_plan.template_checks import TemplateError, check_template, fatal_faults
@@ -28,7 +28,6 @@ __all__ = [
     "Tokenizer",
     "Unfit",
     "UnfitReason",
-    "Whitespace",
 ]
 
 _ROWS_AT_ONCE = 1024  # keeps the encodings, which are large, out of memory soon
@@ -110,7 +109,6 @@ class RowEncoder:
         add_eos: bool = True,
         *,
         optional_fields: Collection[str] = (),
-        whitespace: Whitespace = Whitespace.KEPT,
     ) -> None:
         template = _checked_template(task)
         self._task = task
@@ -119,7 +117,7 @@ class RowEncoder:
         self._bos = _special("BOS", tokenizer.bos_id) if add_bos else ()
         self._eos = _special("EOS", tokenizer.eos_id) if add_eos else ()
         self._optional = frozenset(optional_fields)
-        self._row = _row_layout(template, task, whitespace)
+        self._row = _row_layout(template, task)
         self._prompt = RowLayout(whole=self._row.prompt or self._row.whole, prompt=None)
         self._row_fields = template.fields
         self._prompt_fields = _prompt_fields(template, task.answer_field)
@@ -247,13 +245,14 @@ def _checked_template(task: TaskPlan) -> Template:
     return template
 
 
-def _row_layout(template: Template, task: TaskPlan, whitespace: Whitespace) -> RowLayout:
-    whole = lay_out(template.segments, task.virtual_token_splits, whitespace)
+def _row_layout(template: Template, task: TaskPlan) -> RowLayout:
+    splits, whitespace = task.virtual_token_splits, task.whitespace
+    whole = lay_out(template.segments, splits, whitespace)
     answer = _answer_at(template, task.answer_field)
     if answer is None:
         return RowLayout(whole=whole, prompt=None)
     before = template.segments[:answer]
-    return RowLayout(whole=whole, prompt=lay_out(before, task.virtual_token_splits, whitespace))
+    return RowLayout(whole=whole, prompt=lay_out(before, splits, whitespace))
 
 
 def _answer_at(template: Template, answer_field: str | None) -> int | None:

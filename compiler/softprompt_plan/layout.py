@@ -7,19 +7,12 @@ data are plain text.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from softprompt_plan.template import Field, Segment, VirtualMarker
+from softprompt_plan.vocabulary import Whitespace
 
 Values: TypeAlias = Mapping[str, str]
-
-
-class Whitespace(StrEnum):
-    """What becomes of white space beside virtual tokens."""
-
-    KEPT = "kept"
-    NEMO_2023 = "nemo-2023"  # stripped on both sides, as NeMo does with transformers below 4.34
 
 
 @dataclass(frozen=True, kw_only=True)

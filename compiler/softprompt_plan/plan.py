@@ -27,9 +27,10 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
-PLAN_FORMAT = 1  # raised when a field changes meaning, is added or goes
+PLAN_FORMAT = 2  # raised when a field changes meaning, is added or goes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,15 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaxRowsPlan:
+    """The most rows that are taken of each split; None takes all."""
+
+    train: int | None
+    validation: int | None
+    test: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataPlan:
     """The files of one task. A tuple holds paths or globs, read in this order."""
 
@@ -51,6 +61,8 @@ class DataPlan:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]  # (template field, column path), renamed ones only
+    max_rows: MaxRowsPlan
+    shuffle_seed: int | None  # which rows max_rows takes: drawn by this seed; None: the first ones
     too_long: TooLongPolicy
 
 
@@ -60,12 +72,14 @@ class TaskPlan:
 
     name: str
     prompt_template: str
+    whitespace: Whitespace
     virtual_token_splits: tuple[int, ...]  # virtual tokens at marker 0, 1, ...
     truncate_fields: tuple[str, ...]  # in order of sacrifice
     truncate_side: TruncateSide
     answer_field: str | None
     answer_only_loss: bool
     data: DataPlan
+    weight: float  # how often an epoch visits each training row
     metrics: tuple[Metric, ...]
 
     @property

@@ -30,6 +30,13 @@ class TruncateSide(StrEnum):
     MIDDLE = "middle"
 
 
+class Whitespace(StrEnum):
+    """What becomes of white space beside virtual tokens."""
+
+    KEPT = "kept"
+    NEMO_2023 = "nemo-2023"  # stripped on both sides, as NeMo does with transformers below 4.34
+
+
 class TooLongPolicy(StrEnum):
     """What happens to a row that cannot be made to fit `max_seq_length`."""
 

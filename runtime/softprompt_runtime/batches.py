@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 from softprompt_plan.example import Example
-from softprompt_plan.plan import TrainingPlan
-from softprompt_runtime.data_order import micro_batches, rows_of_step
+from softprompt_plan.plan import TaskPlan, TrainingPlan
+from softprompt_runtime.data_order import TaskRows, micro_batches, num_visits, rows_of_step
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.packing import PackedBatch, pack
 from softprompt_runtime.schedule import steps_of_run, steps_per_epoch, validation_steps
@@ -22,12 +22,18 @@ class TrainingBatches:
     The steps from one validation to the next are a period; the last one may be shorter.
     """
 
-    def __init__(self, examples: Examples, tasks: Sequence[str], training: TrainingPlan) -> None:
+    def __init__(
+        self, examples: Examples, tasks: Sequence[TaskPlan], training: TrainingPlan
+    ) -> None:
         """The rows of these tasks."""
+        rows = [examples.of_tasks([task.name]) for task in tasks]
+        counts = zip(rows, tasks, strict=True)
         self._examples = examples
-        self._rows = examples.of_tasks(tasks)
+        self._rows = [number for numbers in rows for number in numbers]
+        self._tasks = tuple(TaskRows(num_rows=len(own), weight=task.weight) for own, task in counts)
+        self._num_visits = num_visits(self._tasks)  # rows of an epoch
         self._training = training
-        self.total_steps = steps_of_run(training, len(self._rows))
+        self.total_steps = steps_of_run(training, self._num_visits)
 
     def batch(self, step: int) -> GlobalBatch:
         """The global batch of a step, counted from 0. Made when asked for: packing is quick."""
@@ -35,7 +41,7 @@ class TrainingBatches:
         numbers = rows_of_step(
             seed=training.seed,
             step=step,
-            num_rows=len(self._rows),
+            tasks=self._tasks,
             global_batch_size=training.global_batch_size,
         )
         parts = micro_batches([self._rows[number] for number in numbers], training.micro_batch_size)
@@ -43,11 +49,11 @@ class TrainingBatches:
 
     def epoch(self, step: int) -> int:
         """The epoch that a step belongs to; both counted from 0."""
-        return step // steps_per_epoch(len(self._rows), self._training.global_batch_size)
+        return step // steps_per_epoch(self._num_visits, self._training.global_batch_size)
 
     def period_end(self, step: int) -> int:
         """The first step after `step` that a validation follows, or the end of the run."""
-        length = validation_steps(self._training, len(self._rows))
+        length = validation_steps(self._training, self._num_visits)
         return min(self.total_steps, (step // length + 1) * length)
 
     def ends_period(self, step: int) -> bool:
@@ -56,7 +62,7 @@ class TrainingBatches:
 
     def num_periods(self, step: int) -> int:
         """Periods from `step` to the end of the run."""
-        length = validation_steps(self._training, len(self._rows))
+        length = validation_steps(self._training, self._num_visits)
         return -(-self.total_steps // length) - step // length
 
 

@@ -187,6 +187,7 @@ def _describe(task: TaskPlan) -> SoftPromptTask:
     return SoftPromptTask(
         name=task.name,
         prompt_template=task.prompt_template,
+        whitespace=task.whitespace,
         virtual_token_splits=task.virtual_token_splits,
     )
 

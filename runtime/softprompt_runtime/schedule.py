@@ -24,12 +24,12 @@ def learning_rate(optim: OptimPlan, step: int, total_steps: int) -> float:
 
 
 def steps_per_epoch(num_rows: int, global_batch_size: int) -> int:
-    """Optimizer steps that see every row once; the last may be a smaller batch."""
+    """Optimizer steps of an epoch of `num_rows` rows; the last may be a smaller batch."""
     return math.ceil(num_rows / global_batch_size)
 
 
 def steps_of_run(training: TrainingPlan, num_rows: int) -> int:
-    """Optimizer steps of the whole run. 0 for 0 rows."""
+    """Optimizer steps of the whole run, `num_rows` being those of an epoch. 0 for 0 rows."""
     if num_rows == 0:
         return 0
     if training.max_steps is not None:

@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from softprompt_plan.plan import TaskPlan
-from softprompt_plan.vocabulary import PromptStyle
+from softprompt_plan.vocabulary import PromptStyle, Whitespace
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.run import Run
 
-FORMAT = 1  # of the two files
+FORMAT = 2  # of the two files
 TABLES_FILE = "soft_prompt.safetensors"
 META_FILE = "soft_prompt.json"
 _LARGEST_META = 16 * 2**20  # bytes
@@ -41,6 +41,7 @@ class SoftPromptTask:
 
     name: str
     prompt_template: str
+    whitespace: Whitespace
     virtual_token_splits: tuple[int, ...]
 
     @property
@@ -123,6 +124,12 @@ def require_task(soft_prompt: SoftPrompt, task: TaskPlan, folder: Path) -> None:
             f"the plan has {task.prompt_template!r}",
             "Take the template it was trained with, or train again.",
         )
+    if trained.whitespace is not task.whitespace:
+        raise RunFailure(
+            f"Task {task.name!r} was trained with whitespace: {trained.whitespace}, and the plan "
+            f"has {task.whitespace}",
+            "Take the one it was trained with, or train again.",
+        )
 
 
 def write_soft_prompt(folder: Path, soft_prompt: SoftPrompt) -> None:
@@ -195,6 +202,7 @@ def _task_of(value: dict[str, Any]) -> SoftPromptTask:
     return SoftPromptTask(
         name=_text(value["name"]),
         prompt_template=_text(value["prompt_template"]),
+        whitespace=Whitespace(value["whitespace"]),
         virtual_token_splits=tuple(_count(split) for split in _list(value["virtual_token_splits"])),
     )
 

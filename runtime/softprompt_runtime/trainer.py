@@ -43,7 +43,7 @@ def train_prompts(
     device = choose_device(run.plan.parallelism)
     _require_precision(run.plan, base_model, device)
     _require_rows(train, tasks)
-    batches = TrainingBatches(train, tasks, plan)
+    batches = TrainingBatches(train, [run.plan.task(name) for name in tasks], plan)
     validation_batches = ValidationBatches(validation, tasks, plan.micro_batch_size)
     identity = identity_of(
         run.plan,

@@ -153,3 +153,18 @@ def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
 
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
     assert stat.S_IMODE((tmp_path / "a.sh").stat().st_mode) == 0o750
+
+
+def test_faulty_rows_are_refused_unless_no_data_is_to_be_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.jsonl").write_text('{"text": 1, "mood": "sad"}\n', "utf-8")
+    call_it = ("compile", "spec.yaml", "--out", "out", "--set", "tasks.mood.data.train=bad.jsonl")
+
+    refused = call(capsys, *call_it)
+    unread = call(capsys, *call_it, "--no-data")
+
+    assert refused.code == 1
+    assert "error[SP0343]" in refused.err
+    assert "bad.jsonl:1:2" in refused.err
+    assert unread.code == 0

@@ -11,11 +11,16 @@ from tests.compiler.specs import check, seen, spec, task
 def _prompt(folder: Path, trained: dict[str, Any], /, **changes: Any) -> None:
     """A soft_prompt.json as a run leaves it, tasks by name with their template and splits."""
     described = [
-        {"name": name, "prompt_template": template, "virtual_token_splits": splits}
+        {
+            "name": name,
+            "prompt_template": template,
+            "whitespace": "kept",
+            "virtual_token_splits": splits,
+        }
         for name, (template, splits) in trained.items()
     ]
     folder.mkdir(parents=True)
-    content = {"format": 1, "tasks": described} | changes
+    content = {"format": 2, "tasks": described} | changes
     (folder / "soft_prompt.json").write_text(json.dumps(content), "utf-8")
 
 
@@ -143,6 +148,14 @@ def test_a_restored_task_is_compared_in_template_and_splits(folder: Path) -> Non
     assert [code for code, _ in seen(found)] == ["SP0323", "SP0323", "SP0322"]
 
 
+def test_a_restored_task_is_compared_in_its_white_space(folder: Path) -> None:
+    _prompt(folder / "old", {"mood": (TEMPLATE, [10])})
+    tasks = task("answer_field: mood", "whitespace: nemo-2023", "data: {train: data/train.jsonl}")
+    found = check(spec("prompt_learning: {restore_path: old}\n", tasks=tasks), folder).diagnostics
+
+    assert [code for code, _ in seen(found)] == ["SP0323", "SP0322"]
+
+
 def test_a_prompt_of_one_task_starts_any_task(folder: Path) -> None:
     _prompt(folder / "old", {"other": (TEMPLATE, [10])})
     extra = "prompt_learning: {init: {method: prompt, path: old}}\n"
@@ -160,14 +173,50 @@ def test_a_start_needs_a_table_of_the_same_size(folder: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"format": None},
         {"tasks": None},
         {"tasks": [{}]},
-        {"tasks": [{"name": "a", "prompt_template": "x", "virtual_token_splits": [0]}]},
-        {"tasks": [{"name": "a", "prompt_template": "x", "virtual_token_splits": ["1"]}]},
-        {"tasks": [{"name": "a", "prompt_template": "x", "virtual_token_splits": 3}]},
-        {"tasks": [{"name": ["a"], "prompt_template": "x", "virtual_token_splits": [3]}]},
+        {
+            "tasks": [
+                {
+                    "name": "a",
+                    "prompt_template": "x",
+                    "whitespace": "kept",
+                    "virtual_token_splits": [0],
+                }
+            ]
+        },
+        {
+            "tasks": [
+                {
+                    "name": "a",
+                    "prompt_template": "x",
+                    "whitespace": "kept",
+                    "virtual_token_splits": ["1"],
+                }
+            ]
+        },
+        {
+            "tasks": [
+                {
+                    "name": "a",
+                    "prompt_template": "x",
+                    "whitespace": "kept",
+                    "virtual_token_splits": 3,
+                }
+            ]
+        },
+        {
+            "tasks": [
+                {
+                    "name": ["a"],
+                    "prompt_template": "x",
+                    "whitespace": "kept",
+                    "virtual_token_splits": [3],
+                }
+            ]
+        },
     ],
 )
 def test_a_damaged_soft_prompt_is_a_fault(folder: Path, changes: dict[str, Any]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from softprompt_plan.example import Example, RowEncoder, Tokenizer, Unfit, Whitespace
+from softprompt_plan.example import Example, RowEncoder, Tokenizer, Unfit
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.template import parse_template
+from softprompt_plan.vocabulary import Whitespace
 from tests.task_plans import task_plan
 from tests.tokenizers_for_tests import (
     NEMO,
@@ -57,6 +58,7 @@ class NemoCase:
             template["prompt_template"],
             **{
                 "name": template["taskname"],
+                "whitespace": self.whitespace,
                 "virtual_token_splits": tuple(template["virtual_token_splits"]),
                 "truncate_fields": () if truncate_field is None else (truncate_field,),
                 "answer_field": template.get("answer_field"),
@@ -78,7 +80,6 @@ class NemoCase:
             self.settings["add_bos"],
             self.settings["add_eos"],
             optional_fields=optional,
-            whitespace=self.whitespace,
         )
 
     def is_prompt(self, record: dict[str, Any]) -> bool:

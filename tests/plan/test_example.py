@@ -14,10 +14,9 @@ from softprompt_plan.example import (
     Tokenizer,
     Unfit,
     UnfitReason,
-    Whitespace,
 )
 from softprompt_plan.tokenization import FastTokenizer
-from softprompt_plan.vocabulary import TruncateSide
+from softprompt_plan.vocabulary import TruncateSide, Whitespace
 from tests.task_plans import SQUAD, task_plan
 from tests.tokenizers_for_tests import (
     END_OF_TEXT,
@@ -199,7 +198,7 @@ def test_a_row_without_a_token_in_the_loss_is_told():
 
 def test_white_space_beside_virtual_tokens_can_be_nemos_of_2023():
     for whitespace, begin in ((Whitespace.KEPT, " Context"), (Whitespace.NEMO_2023, "Context")):
-        encoder = RowEncoder(task_plan(), byte_level(), 100, False, whitespace=whitespace)
+        encoder = RowEncoder(task_plan(whitespace=whitespace), byte_level(), 100, False)
         (example,) = encoder.encode_batch([RECORD])
         assert isinstance(example, Example)
         assert _text(example).startswith(begin)
@@ -208,8 +207,13 @@ def test_white_space_beside_virtual_tokens_can_be_nemos_of_2023():
 def test_an_empty_answer_before_virtual_tokens_keeps_the_prompt_in_nemos_whitespace_too():
     """The row's white space is stripped beside the marker; the prompt has no marker there."""
     template = "<|VIRTUAL_PROMPT_0|>Q:\n{answer}<|VIRTUAL_PROMPT_1|>"
-    task = task_plan(template, virtual_token_splits=(1, 1), answer_only_loss=False)
-    encoder = RowEncoder(task, byte_level(), 100, False, whitespace=Whitespace.NEMO_2023)
+    task = task_plan(
+        template,
+        virtual_token_splits=(1, 1),
+        answer_only_loss=False,
+        whitespace=Whitespace.NEMO_2023,
+    )
+    encoder = RowEncoder(task, byte_level(), 100, False)
     row, prompt = (
         encoder.encode_batch([{"answer": ""}], for_inference=prompt)[0] for prompt in (False, True)
     )

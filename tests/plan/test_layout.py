@@ -2,8 +2,9 @@
 
 import pytest
 
-from softprompt_plan.layout import Stretch, VirtualRun, Whitespace, lay_out
+from softprompt_plan.layout import Stretch, VirtualRun, lay_out
 from softprompt_plan.template import parse_template
+from softprompt_plan.vocabulary import Whitespace
 
 _VALUES = {"a": "A", "b": " B "}
 

@@ -5,10 +5,10 @@ import unicodedata
 
 from hypothesis import assume, event, given
 
-from softprompt_plan.example import Example, RowEncoder, Unfit, UnfitReason, Whitespace
+from softprompt_plan.example import Example, RowEncoder, Unfit, UnfitReason
 from softprompt_plan.layout import Stretch, lay_out
 from softprompt_plan.template import Field, Text, parse_template
-from softprompt_plan.vocabulary import TruncateSide
+from softprompt_plan.vocabulary import TruncateSide, Whitespace
 from tests.strategies import (
     ANSWER,
     BYTE_TOKENIZERS,

@@ -46,7 +46,7 @@ def test_an_integer_learning_rate_is_a_float(plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": PLAN_FORMAT + 1}, "plan format 2"),
+        ({"format": PLAN_FORMAT + 1}, f"plan format {PLAN_FORMAT + 1}"),
         ({"surprise": 1}, "surprise"),
         ({"name": 7}, "plan.name: expected str, found 7"),
         ({"tasks": "squad"}, "plan.tasks: expected a list"),

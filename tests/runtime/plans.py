@@ -11,6 +11,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -36,6 +37,7 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 TEMPLATE = "<|VIRTUAL_PROMPT_0|>{text} mood:{label}"
@@ -48,18 +50,22 @@ def tiny_task(name: str = "mood", **changes: Any) -> TaskPlan:
         "validation": (f"{name}_validation.jsonl",),
         "test": (f"{name}_test.jsonl",),
         "fields": (),
+        "max_rows": MaxRowsPlan(train=None, validation=None, test=None),
+        "shuffle_seed": None,
         "too_long": TooLongPolicy.ERROR,
     }
     data.update(changes.pop("data", {}))
     values: dict[str, Any] = {
         "name": name,
         "prompt_template": TEMPLATE,
+        "whitespace": Whitespace.KEPT,
         "virtual_token_splits": (4,),
         "truncate_fields": ("text",),
         "truncate_side": TruncateSide.RIGHT,
         "answer_field": "label",
         "answer_only_loss": True,
         "data": DataPlan(**data),
+        "weight": 1.0,
         "metrics": (Metric.ACCURACY,),
     }
     return TaskPlan(**{**values, **changes})

@@ -10,7 +10,7 @@ from tests.runtime.training_runs import make_ready, write_rows
 
 def batches_of(folder: Path, **training: Any) -> TrainingBatches:
     plan = tiny_plan(**training)
-    return TrainingBatches(make_ready(plan, folder).train, ["mood"], plan.training)
+    return TrainingBatches(make_ready(plan, folder).train, plan.tasks, plan.training)
 
 
 def test_a_global_batch_is_cut_into_micro_batches(folder: Path) -> None:

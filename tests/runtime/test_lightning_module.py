@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.`
 def training_of(folder: Path, **changes: Any) -> tuple[PromptTraining, PromptData]:
     plan = tiny_plan(**changes)
     ready = make_ready(plan, folder)
-    batches = TrainingBatches(ready.train, ["mood"], plan.training)
+    batches = TrainingBatches(ready.train, plan.tasks, plan.training)
     training = PromptTraining(ready.base_model, ready.learner, plan.training, batches.total_steps)
     validation = ValidationBatches(ready.validation, ["mood"], 2)
     return training, PromptData(training, batches, validation)

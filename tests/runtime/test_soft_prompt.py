@@ -8,9 +8,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from softprompt_plan.vocabulary import PromptStyle
+from softprompt_plan.vocabulary import PromptStyle, Whitespace
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.soft_prompt import (
+    FORMAT,
     META_FILE,
     TABLES_FILE,
     SoftPrompt,
@@ -28,7 +29,12 @@ from tests.tiny_model_folder import write_tiny_model
 def example() -> SoftPrompt:
     template = "<|VIRTUAL_PROMPT_0|> ü {a}"
     tasks = tuple(
-        SoftPromptTask(name=name, prompt_template=template, virtual_token_splits=splits)
+        SoftPromptTask(
+            name=name,
+            prompt_template=template,
+            whitespace=Whitespace.KEPT,
+            virtual_token_splits=splits,
+        )
         for name, splits in (("b.c/d", (2, 1)), ("a", (2,)))
     )
     return SoftPrompt(
@@ -106,7 +112,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "not JSON": (lambda folder: (folder / META_FILE).write_text("{"), "damaged"),
     "a list": (lambda folder: (folder / META_FILE).write_text("[]"), "damaged"),
     "nested too deep": (lambda f: (f / META_FILE).write_text("[" * 100_000), "damaged"),
-    "another format": (edit_meta(lambda value: value.update(format=2)), "has format 2"),
+    "another format": (edit_meta(lambda value: value.update(format=FORMAT + 1)), "has format"),
     "no format": (edit_meta(lambda value: value.pop("format")), "damaged"),
     "tables cut short": (
         lambda folder: (folder / TABLES_FILE).write_bytes((folder / TABLES_FILE).read_bytes()[:-1]),
@@ -195,8 +201,9 @@ def test_another_base_model_is_refused(folder: Path) -> None:
             tiny_task(prompt_template="<|VIRTUAL_PROMPT_0|>{text}:{label}"),
             "was trained with the template",
         ),
+        (tiny_task(whitespace=Whitespace.NEMO_2023), "was trained with whitespace: kept"),
     ],
-    ids=["task", "splits", "template"],
+    ids=["task", "splits", "template", "whitespace"],
 )
 def test_a_plan_with_another_task_is_refused(folder: Path, task: Any, message: str) -> None:
     train(folder)

@@ -37,6 +37,8 @@ def check_restored_task(resolved: ResolvedSpec, task: str) -> Iterator[Diagnosti
     if trained.prompt_template != section.prompt_template:
         hint = f"take the one it was trained with: {trained.prompt_template!r}"
         yield _differs(resolved, task, "prompt_template", hint)
+    if trained.whitespace is not section.whitespace:
+        yield _differs(resolved, task, "whitespace", f"write `whitespace: {trained.whitespace}`")
 
 
 def _differs(resolved: ResolvedSpec, task: str, key: str, hint: str) -> Diagnostic:

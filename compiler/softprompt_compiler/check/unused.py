@@ -58,6 +58,15 @@ def check_unused_init(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             yield _unused(resolved, (*path, key), reason, _cause(resolved, *path, "method"))
 
 
+def check_unused_shuffle(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
+    """Where all rows are taken, none is drawn; training mixes them by `training.seed`."""
+    data = resolved.spec.tasks[task].data
+    if data.shuffle_seed is not None and not data.max_rows.model_fields_set:
+        path = ("tasks", task, "data", "shuffle_seed")
+        cause = _cause(resolved, "tasks", task, "data")
+        yield _unused(resolved, path, "without `max_rows` all rows are taken", cause)
+
+
 def check_unused_sampling(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """Greedy generation draws nothing."""
     inference = resolved.spec.inference

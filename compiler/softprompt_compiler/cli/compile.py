@@ -90,7 +90,13 @@ def _compile(
     folder = Path(out) if out else Path("build") / _run_name(file, settings)
     world = LocalWorld(spec_folder=file.folder, environment=os.environ)
     relative = os.path.relpath(os.path.realpath(file.folder), os.path.realpath(folder))
-    compiled = compile_spec(file.source, settings, world, spec_folder=Path(relative).as_posix())
+    compiled = compile_spec(
+        file.source,
+        settings,
+        world,
+        spec_folder=Path(relative).as_posix(),
+        read_data=read_data,
+    )
     report = Report.of(spec, compiled.diagnostics)
     if compiled.files is None or compiled.plan is None:
         return None, report

@@ -2,8 +2,29 @@
 
 from pydantic import Field
 
-from softprompt_compiler.spec.section import Count, Items, Paths, Section, SomeItems, Text, Word
-from softprompt_plan.vocabulary import Metric, TooLongPolicy, TruncateSide
+from softprompt_compiler.spec.section import (
+    Count,
+    Items,
+    Paths,
+    Section,
+    Seed,
+    SomeItems,
+    Text,
+    Word,
+)
+from softprompt_plan.vocabulary import Metric, TooLongPolicy, TruncateSide, Whitespace
+
+HEAVIEST = 1000.0
+
+
+class MaxRowsSection(Section):
+    """The most rows that are taken of each split of a task."""
+
+    train: Count | None = Field(default=None, description="The most training rows.", examples=[500])
+    validation: Count | None = Field(
+        default=None, description="The most validation rows.", examples=[100]
+    )
+    test: Count | None = Field(default=None, description="The most test rows.", examples=[100])
 
 
 class DataSection(Section):
@@ -30,6 +51,17 @@ class DataSection(Section):
         "Dots and `[0]` step into nested JSON.",
         examples=[{"question": "query", "answer": "answers.text[0]"}],
     )
+    max_rows: MaxRowsSection = Field(
+        default_factory=MaxRowsSection,
+        description="The most rows that are taken of each split: the first ones, or those that "
+        "`shuffle_seed` draws.",
+    )
+    shuffle_seed: Seed | None = Field(
+        default=None,
+        description="Draws the rows that `max_rows` takes, instead of the first ones. The same "
+        "seed draws the same rows. They stay in the order of the files.",
+        examples=[1],
+    )
     too_long: Word[TooLongPolicy] = Field(
         default=TooLongPolicy.ERROR,
         description="What happens to a row that cannot be made to fit `model.max_seq_length`: "
@@ -45,6 +77,12 @@ class TaskSection(Section):
         description="Text with `{field}` for a column of the data and `<|VIRTUAL_PROMPT_0|>`, "
         "`<|VIRTUAL_PROMPT_1|>`, ... where virtual tokens go. `{{` and `}}` are plain braces.",
         examples=["<|VIRTUAL_PROMPT_0|> Question: {question}\n\nAnswer:{answer}"],
+    )
+    whitespace: Word[Whitespace] = Field(
+        default=Whitespace.KEPT,
+        description="What becomes of white space beside virtual tokens. `kept` feeds the template "
+        "as it is written. `nemo-2023` drops it on both sides, as NeMo's containers of 2023 did: "
+        "for prompts that were tuned there.",
     )
     total_virtual_tokens: Count | None = Field(
         default=None,
@@ -81,6 +119,14 @@ class TaskSection(Section):
         examples=[True],
     )
     data: DataSection = Field(description="The rows of the task.")
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=HEAVIEST,
+        description="How often an epoch visits each training row of the task, beside the other "
+        "tasks: 2 visits each row twice, 0.5 every second row, others in the next epochs.",
+        examples=[0.5],
+    )
     metrics: Items[Word[Metric]] = Field(
         default=(),
         description="Scores of the completions on the test rows. `exact_match` and `f1` are "

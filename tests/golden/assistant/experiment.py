@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from assistant.yaml.
-# Spec sha256 804fd2f629e1935927155ca16a0198f84e3aac0e8d2db31434783c8185e83130, plan format 1.
+# Spec sha256 804fd2f629e1935927155ca16a0198f84e3aac0e8d2db31434783c8185e83130, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -37,13 +38,14 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 # The paths below are relative to the spec's folder.
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=1,
+    format=2,
     name='assistant',
     # The frozen base model.
     model=ModelPlan(
@@ -60,6 +62,7 @@ EXPERIMENT = Plan(
                 '<|VIRTUAL_PROMPT_0|> Predict intent and slot <|VIRTUAL_PROMPT_1|> :\n'
                 '{utterance}{label}'
             ),
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(7, 3),
             truncate_fields=('utterance',),
             truncate_side=TruncateSide.RIGHT,
@@ -71,8 +74,16 @@ EXPERIMENT = Plan(
                 validation=('${SOFTPROMPT_DATA}/assistant/nemo/assistant_val.jsonl',),
                 test=('${SOFTPROMPT_DATA}/assistant/nemo/assistant_test_ground_truth.jsonl',),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.EXACT_MATCH, Metric.SLOT_F1),
         ),
     ),

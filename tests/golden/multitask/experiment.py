@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 a1d8d9a6fc220b4d115d5325e6800bd892d3aecf1c77cca61c6e48d37d1d74ee, plan format 1.
+# Spec sha256 a1d8d9a6fc220b4d115d5325e6800bd892d3aecf1c77cca61c6e48d37d1d74ee, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -13,6 +13,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -39,13 +40,14 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 # The paths below are relative to the spec's folder.
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=1,
+    format=2,
     name='multitask',
     # The frozen base model.
     model=ModelPlan(
@@ -65,6 +67,7 @@ EXPERIMENT = Plan(
                 '\n'
                 'Answer:{answer}'
             ),
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(10,),
             truncate_fields=('context',),
             truncate_side=TruncateSide.RIGHT,
@@ -76,8 +79,16 @@ EXPERIMENT = Plan(
                 validation=('${SOFTPROMPT_DATA}/squad/nemo/squad_val.jsonl',),
                 test=('${SOFTPROMPT_DATA}/squad/nemo/squad_test_ground_truth.jsonl',),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.EXACT_MATCH, Metric.F1),
         ),
         TaskPlan(
@@ -86,6 +97,7 @@ EXPERIMENT = Plan(
                 '<|VIRTUAL_PROMPT_0|> Predict intent and slot <|VIRTUAL_PROMPT_1|> :\n'
                 '{utterance}{label}'
             ),
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(7, 3),
             truncate_fields=('utterance',),
             truncate_side=TruncateSide.RIGHT,
@@ -97,13 +109,22 @@ EXPERIMENT = Plan(
                 validation=('${SOFTPROMPT_DATA}/assistant/nemo/assistant_val.jsonl',),
                 test=('${SOFTPROMPT_DATA}/assistant/nemo/assistant_test_ground_truth.jsonl',),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.EXACT_MATCH, Metric.SLOT_F1),
         ),
         TaskPlan(
             name='sentiment',
             prompt_template='<|VIRTUAL_PROMPT_0|> {sentence} sentiment:{label}',
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(10,),
             truncate_fields=('sentence',),
             truncate_side=TruncateSide.RIGHT,
@@ -121,8 +142,16 @@ EXPERIMENT = Plan(
                     '${SOFTPROMPT_DATA}/sentence_polarity/nemo/sentence_polarity_test_ground_truth.jsonl',
                 ),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.ACCURACY, Metric.MACRO_F1),
         ),
     ),

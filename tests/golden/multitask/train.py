@@ -1,7 +1,7 @@
 """Trains the soft prompts of one experiment. The base model stays as it is."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 a1d8d9a6fc220b4d115d5325e6800bd892d3aecf1c77cca61c6e48d37d1d74ee, plan format 1.
+# Spec sha256 a1d8d9a6fc220b4d115d5325e6800bd892d3aecf1c77cca61c6e48d37d1d74ee, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from experiment import EXPERIMENT, SPEC_FOLDER

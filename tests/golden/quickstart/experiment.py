@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from quickstart.yaml.
-# Spec sha256 ba7946108d7a728996e67e997ef4ad59197bf9c5fd0c6257926a33579d3b5f81, plan format 1.
+# Spec sha256 ba7946108d7a728996e67e997ef4ad59197bf9c5fd0c6257926a33579d3b5f81, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -37,13 +38,14 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 # The paths below are relative to the spec's folder.
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=1,
+    format=2,
     name='quickstart',
     # The frozen base model.
     model=ModelPlan(
@@ -57,6 +59,7 @@ EXPERIMENT = Plan(
         TaskPlan(
             name='desk',
             prompt_template='<|VIRTUAL_PROMPT_0|>Message: {message}\nDesk:{desk}',
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(16,),
             truncate_fields=('message',),
             truncate_side=TruncateSide.RIGHT,
@@ -68,8 +71,16 @@ EXPERIMENT = Plan(
                 validation=('data/quickstart/validation.jsonl',),
                 test=('data/quickstart/test.jsonl',),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.ACCURACY,),
         ),
     ),

@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from sentiment.yaml.
-# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 1.
+# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -37,13 +38,14 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 # The paths below are relative to the spec's folder.
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=1,
+    format=2,
     name='sentiment',
     # The frozen base model.
     model=ModelPlan(
@@ -57,6 +59,7 @@ EXPERIMENT = Plan(
         TaskPlan(
             name='sentiment',
             prompt_template='<|VIRTUAL_PROMPT_0|> {sentence} sentiment:{label}',
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(10,),
             truncate_fields=('sentence',),
             truncate_side=TruncateSide.RIGHT,
@@ -74,8 +77,16 @@ EXPERIMENT = Plan(
                     '${SOFTPROMPT_DATA}/sentence_polarity/nemo/sentence_polarity_test_ground_truth.jsonl',
                 ),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.ACCURACY, Metric.MACRO_F1),
         ),
     ),

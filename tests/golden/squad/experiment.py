@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from squad.yaml.
-# Spec sha256 5f2acbde1e8b8f8745f8d46abe617eab280472efa37f37234d2d233dd8baf844, plan format 1.
+# Spec sha256 5f2acbde1e8b8f8745f8d46abe617eab280472efa37f37234d2d233dd8baf844, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from softprompt_plan.plan import (
     InferencePlan,
     InitPlan,
     LaunchPlan,
+    MaxRowsPlan,
     ModelPlan,
     OptimPlan,
     ParallelismPlan,
@@ -37,13 +38,14 @@ from softprompt_plan.vocabulary import (
     ScheduleName,
     TooLongPolicy,
     TruncateSide,
+    Whitespace,
 )
 
 # The paths below are relative to the spec's folder.
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=1,
+    format=2,
     name='squad',
     # The frozen base model.
     model=ModelPlan(
@@ -63,6 +65,7 @@ EXPERIMENT = Plan(
                 '\n'
                 'Answer:{answer}'
             ),
+            whitespace=Whitespace.KEPT,
             virtual_token_splits=(10,),
             truncate_fields=('context',),
             truncate_side=TruncateSide.RIGHT,
@@ -74,8 +77,16 @@ EXPERIMENT = Plan(
                 validation=('${SOFTPROMPT_DATA}/squad/nemo/squad_val.jsonl',),
                 test=('${SOFTPROMPT_DATA}/squad/nemo/squad_test_ground_truth.jsonl',),
                 fields=(),
+                # The most rows that are taken of each split; None takes all.
+                max_rows=MaxRowsPlan(
+                    train=None,
+                    validation=None,
+                    test=None,
+                ),
+                shuffle_seed=None,
                 too_long=TooLongPolicy.ERROR,
             ),
+            weight=1.0,
             metrics=(Metric.EXACT_MATCH, Metric.F1),
         ),
     ),
