@@ -9,14 +9,13 @@ pass shows every independent fault.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from softprompt_compiler.bind import bind
 from softprompt_compiler.check.rules import check
-from softprompt_compiler.data_report import DataReport
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
-from softprompt_compiler.lower import lower
-from softprompt_compiler.manifest import manifest, manifest_json, text_digest
 from softprompt_compiler.parse import parse
 from softprompt_compiler.resolve import resolve
 from softprompt_compiler.resolved import ResolvedSpec
@@ -24,20 +23,32 @@ from softprompt_compiler.settings import merge, parse_setting
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import Tree
 from softprompt_compiler.world import World
-from softprompt_plan.plan import Plan
+
+if TYPE_CHECKING:
+    from softprompt_compiler.data_report import DataReport
+    from softprompt_plan.plan import Plan
+
+# What only a sound spec needs is imported when it is needed: most calls are about a spec that is
+# being written.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A spec that has been checked: `plan` and `resolved` are there if it has no errors.
+    """A spec that has been checked: `resolved` and `plan` are there if it has no errors.
 
     data: what the rows are like, if they were read.
     """
 
-    plan: Plan | None
     resolved: ResolvedSpec | None
     diagnostics: tuple[Diagnostic, ...]
-    data: DataReport | None = None
+    data: "DataReport | None" = None
+
+    @cached_property
+    def plan(self) -> "Plan | None":
+        """The plan of a sound spec. Made when it is asked for: that cannot fail."""
+        from softprompt_compiler.lower import lower
+
+        return None if self.resolved is None else lower(self.resolved)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +56,9 @@ class Compiled:
     """File name -> text of a compiled spec; None if it has errors."""
 
     files: dict[str, str] | None
-    plan: Plan | None
+    plan: "Plan | None"
     diagnostics: tuple[Diagnostic, ...]
-    data: DataReport | None = None
+    data: "DataReport | None" = None
 
 
 def check_spec(
@@ -66,7 +77,7 @@ def check_spec(
     data = check_data(checked.plan, checked.resolved, world)
     ordered = tuple(in_source_order([*checked.diagnostics, *data.diagnostics]))
     if has_errors(ordered):
-        return Checked(plan=None, resolved=None, diagnostics=ordered, data=data)
+        return Checked(resolved=None, diagnostics=ordered, data=data)
     return replace(checked, diagnostics=ordered, data=data)
 
 
@@ -86,6 +97,7 @@ def compile_spec(
     if checked.plan is None or checked.resolved is None:
         return Compiled(files=None, plan=None, diagnostics=checked.diagnostics, data=checked.data)
     from softprompt_compiler.emit import Origin, emit  # loads Jinja2
+    from softprompt_compiler.manifest import manifest, manifest_json, text_digest
 
     origin = Origin(
         spec_name=PurePath(source.name).name,
@@ -103,15 +115,14 @@ def compile_spec(
 def _check_fields(source: SourceFile, settings: Sequence[str], world: World) -> Checked:
     tree, found = read_tree(source, settings)
     if tree is None:
-        return Checked(plan=None, resolved=None, diagnostics=tuple(in_source_order(found)))
+        return Checked(resolved=None, diagnostics=tuple(in_source_order(found)))
     bound = bind(tree)
     resolution = resolve(tree, bound.spec, world)
     found += [*bound.diagnostics, *resolution.diagnostics, *check(resolution.resolved)]
     ordered = tuple(in_source_order(found))
     if has_errors(ordered):
-        return Checked(plan=None, resolved=None, diagnostics=ordered)
-    resolved = resolution.resolved
-    return Checked(plan=lower(resolved), resolved=resolved, diagnostics=ordered)
+        return Checked(resolved=None, diagnostics=ordered)
+    return Checked(resolved=resolution.resolved, diagnostics=ordered)
 
 
 def read_tree(source: SourceFile, settings: Sequence[str]) -> tuple[Tree | None, list[Diagnostic]]:

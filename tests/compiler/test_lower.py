@@ -2,7 +2,7 @@ from pathlib import Path
 
 from hypothesis import given
 
-from softprompt_compiler.lower import splits
+from softprompt_compiler.defaults import splits
 from softprompt_compiler.spec.task import DataSection, TaskSection
 from softprompt_plan.plan import EarlyStoppingPlan, Plan
 from softprompt_plan.serialize import from_json, to_json

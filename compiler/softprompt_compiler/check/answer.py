@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from softprompt_compiler.catalogue import cross as rules
 from softprompt_compiler.catalogue.rule import Rule
 from softprompt_compiler.check.places import conflict, key_label, stated, template_label
+from softprompt_compiler.defaults import answer_only_loss, names
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
-from softprompt_compiler.lower import answer_only_loss, names
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.source import Span
 from softprompt_compiler.suggest import nearest

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.check.places import key_label
 from softprompt_compiler.check.virtual_tokens import num_virtual_tokens
+from softprompt_compiler.defaults import splits
 from softprompt_compiler.diagnostic import Diagnostic, Label
-from softprompt_compiler.lower import splits
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_plan.vocabulary import InitMethod
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from softprompt_compiler.catalogue import cross as rules
 from softprompt_compiler.check.places import conflict, key_label, stated
+from softprompt_compiler.defaults import warmup_steps
 from softprompt_compiler.diagnostic import Diagnostic, Label
-from softprompt_compiler.lower import warmup_steps
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_plan.vocabulary import Accelerator, ModelDtype, Precision, ScheduleName
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from softprompt_compiler.catalogue import cross as rules
 from softprompt_compiler.check.places import conflict, counted, stated, template_label
+from softprompt_compiler.defaults import DEFAULT_VIRTUAL_TOKENS
 from softprompt_compiler.diagnostic import Diagnostic, Label
-from softprompt_compiler.lower import DEFAULT_VIRTUAL_TOKENS
 from softprompt_compiler.resolved import ResolvedSpec
 
 

@@ -13,6 +13,8 @@ def main() -> None:
     taking the interpreter down object by object takes longer than checking a spec.
     """
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+    # No other package has a say in what a spec is, nor is searched for plugins at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from softprompt_compiler.cli.app import run
 

@@ -32,6 +32,7 @@ class Section(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         protected_namespaces=(),  # `model` is a word of the language
+        defer_build=True,  # a spec is validated as a whole: one validator, not one a section
     )
 
     if not TYPE_CHECKING:
