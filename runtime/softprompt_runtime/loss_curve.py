@@ -1,7 +1,8 @@
 """The loss curve of a run, drawn with characters.
 
 A column stands for a stretch of steps: the mean training loss over it, and the last validation loss
-in it.
+in it. A loss that falls to a tenth or less is drawn on a logarithmic scale: on a straight one the
+first steps would press all others to the floor.
 """
 
 import math
@@ -21,6 +22,8 @@ class Marks:
     side: str
     floor: str
 
+
+_LOGARITHMIC_FROM = 10  # highest over lowest loss
 
 UNICODE = Marks(loss="•", val_loss="◆", corner="└", side="│", floor="─")
 ASCII = Marks(loss=".", val_loss="o", corner="+", side="|", floor="-")
@@ -43,12 +46,15 @@ def draw_loss_curve(
     if not points:
         return None
     low, high = min(value for _, value, _ in points), max(value for _, value, _ in points)
+    is_logarithmic = 0 < low * _LOGARITHMIC_FROM <= high
+    scale = math.log if is_logarithmic else float
     grid = [[" "] * width for _ in range(height)]
     for at, value, mark in points:
-        share = (value - low) / (high - low) if high > low else 0.5
+        share = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.5
         grid[round((1 - share) * (height - 1))][at] = mark
     plot = _framed(["".join(row) for row in grid], f"{high:.3g}", f"{low:.3g}", marks)
     names = f"{marks.loss} loss" + (f"  {marks.val_loss} val_loss" if validated else "")
+    names += "  log scale" if is_logarithmic else ""
     steps = f"step {last_step}"
     return "\n".join([*plot, f"{names}{steps:>{max(len(plot[-1]) - len(names), len(steps) + 2)}}"])
 

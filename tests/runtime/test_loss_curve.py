@@ -23,6 +23,18 @@ def test_a_falling_loss_falls_from_corner_to_corner() -> None:
     )
 
 
+def test_a_loss_that_falls_to_a_tenth_is_drawn_by_its_logarithm() -> None:
+    history: list[Entry] = [{"step": step, "loss": 10.0 ** (3 - step)} for step in range(1, 4)]
+
+    assert draw_loss_curve(history, width=9, height=3, marks=ASCII) == (
+        "100 |   .\n"
+        "    |     .\n"
+        "  1 |        .\n"
+        "    +---------\n"
+        ". loss  log scale  step 3"
+    )
+
+
 def test_a_column_shows_the_mean_of_its_steps() -> None:
     history: list[Entry] = [
         {"step": 1, "loss": 9.0},
