@@ -1,5 +1,6 @@
 """A split of a data set as a table. The datasets library is handed in."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, final
@@ -24,7 +25,7 @@ def open_hub_data(source: Path, datasets: Any) -> Table:
     if isinstance(data, HubDataFault):
         raise TableError(RowFaultKind.UNREADABLE, f"{data.detail}; {data.help}")
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()  # faults come as exceptions, and are told once
+    datasets.logging.set_verbosity(logging.CRITICAL)  # faults come as exceptions; we tell them
     try:
         return _HubTable(_load(data, datasets))
     except TableError:
@@ -86,16 +87,12 @@ class _HubTable:
         self.fingerprint: str | None = split._fingerprint  # there is no public name for it
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
-        """See Table. Class labels, which are stored as numbers, are given by their names."""
-        names = {
-            name: tuple(cast("Sequence[str]", feature.names))
-            for name, feature in self._split.features.items()
-            if name in columns and type(feature).__name__ == "ClassLabel"
-        }
-        rows = self._split.select_columns(list(columns)).with_format("arrow")
+        """See Table. Raises TableError for what the library cannot read."""
+        rows = self._split.select_columns(list(columns))
+        features = rows.features
         try:
-            for batch in rows.iter(_BATCH):
-                yield _NamedLabels(batch, names) if names else batch
+            for batch in rows.with_format("arrow").iter(_BATCH):
+                yield _Decoded(batch, features) if _is_encoded(features) else batch
         except Exception as error:  # see open_hub_data
             raise TableError(RowFaultKind.UNREADABLE, first_line(error)) from None
 
@@ -103,30 +100,40 @@ class _HubTable:
         """See Table. The cache's files are mapped; who last uses them unmaps them."""
 
 
-@final
-class _NamedLabels:
-    """A batch whose class labels are names. -1 is the library's number for no label."""
+def _is_encoded(features: Any) -> bool:
+    """Whether a column is not kept as what it is: labels as numbers, values of any type as JSON."""
+    return any(sign in repr(features) for sign in ("ClassLabel(", "Json("))
 
-    def __init__(self, batch: Batch, names: Mapping[str, Sequence[str]]) -> None:
+
+@final
+class _Decoded:
+    """A batch with names for class labels, and the values that were kept as JSON text."""
+
+    def __init__(self, batch: Batch, features: Any) -> None:
         self._batch = batch
-        self._names = names
+        self._features = features
 
     @property
     def num_rows(self) -> int:
         """See Batch."""
         return self._batch.num_rows
 
-    def slice(self, offset: int, length: int, /) -> "_NamedLabels":
+    def slice(self, offset: int, length: int, /) -> "_Decoded":
         """See Batch."""
-        return _NamedLabels(self._batch.slice(offset, length), self._names)
+        return _Decoded(self._batch.slice(offset, length), self._features)
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """See Batch."""
-        return [self._named(row) for row in self._batch.to_pylist()]
+        return [self._row(row) for row in self._batch.to_pylist()]
 
-    def _named(self, row: dict[str, Any]) -> dict[str, Any]:
-        for column, names in self._names.items():
-            number = row[column]
-            known = isinstance(number, int) and 0 <= number < len(names)
-            row[column] = names[number] if known else None
+    def _row(self, stored: dict[str, Any]) -> dict[str, Any]:
+        row = cast("dict[str, Any]", self._features.decode_example(stored))
+        for column, feature in self._features.items():
+            if type(feature).__name__ == "ClassLabel":
+                row[column] = _label(row[column], feature.names)
         return row
+
+
+def _label(number: object, names: Sequence[str]) -> str | None:
+    """The name of a class label; None for no label, which the library keeps as -1."""
+    return names[number] if isinstance(number, int) and 0 <= number < len(names) else None

@@ -8,13 +8,14 @@ from softprompt_plan.row_fault import RowFaultKind
 from softprompt_plan.tables import Batch, Table, TableError, first_line
 
 _BATCH = 1024  # rows of a batch
-_BUFFER = 1 << 16  # bytes of a column read ahead; without one a whole row group is held in memory
+_BUFFER = 1 << 16  # bytes of a column that are held at a time
 
 
 def open_parquet(file: Path, parquet: Any) -> Table:
     """The file, opened. parquet: the module `pyarrow.parquet`. Raises TableError."""
     try:
-        return _ParquetTable(parquet.ParquetFile(file, buffer_size=_BUFFER))
+        # By default a whole row group is held in memory, and a file may be a single one.
+        return _ParquetTable(parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False))
     except FileNotFoundError:
         raise TableError(RowFaultKind.MISSING_FILE, "there is no such file") from None
     except Exception as error:  # pyarrow's exceptions have no base that this package could name
