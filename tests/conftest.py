@@ -1,9 +1,12 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
 
-`search` looks for new faults, longer and each time elsewhere.
+`search` looks for new faults, longer and each time elsewhere. And a cache for the datasets library,
+which is told to stay offline.
 """
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,3 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+# The library reads its environment when it is imported, which pages and runs under test do.
+_DATASETS_CACHE = TemporaryDirectory(prefix="softprompt-datasets-")
+os.environ["HF_DATASETS_CACHE"] = _DATASETS_CACHE.name
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def datasets_cache() -> Path:
+    """The cache folder of the datasets library, shared by all tests."""
+    return Path(_DATASETS_CACHE.name)

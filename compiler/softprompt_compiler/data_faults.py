@@ -13,6 +13,7 @@ from softprompt_compiler.source import SourceFile, SourceKind, Span
 from softprompt_compiler.world import World
 from softprompt_plan.example import Unfit, UnfitReason
 from softprompt_plan.rows import Row, RowFault, RowFaultKind
+from softprompt_plan.tables import is_table
 from softprompt_plan.vocabulary import Split
 
 _WIDEST_LINE = 4096  # characters of a line that a diagnostic keeps
@@ -26,6 +27,8 @@ _HELP = {
     RowFaultKind.MISSING_FIELD: "add it to the row, or name its column under the task's "
     "`data.fields`",
 }
+_OF_FILE = rules.DATA_UNREADABLE
+_TABLE_NOTE = "rows of such data are no lines: the number is the row's, counted from 1"
 _REASONS = {
     UnfitReason.NOTHING_TO_CUT: "no `truncate_field` holds text",
     UnfitReason.CUT_TOO_LITTLE: "{least} are left with every `truncate_field` empty",
@@ -48,7 +51,7 @@ class RowFinding:
 
 def row_fault_finding(fault: RowFault) -> RowFinding:
     """The finding of a row, or of a file, that cannot be used."""
-    of_row = rules.DATA_UNREADABLE if fault.row is None else rules.BROKEN_ROW
+    of_row = _OF_FILE if fault.row is None else rules.BROKEN_ROW
     if fault.field is not None:
         of_row = rules.FIELD_NOT_TEXT
     return RowFinding(
@@ -100,10 +103,11 @@ def _diagnose(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnost
     by_file = sorted(findings, key=lambda finding: (str(finding.file), finding.line))
     for file, group in groupby(by_file, key=lambda finding: finding.file):
         in_file = list(group)
-        lines = _read_lines(file, {finding.line for finding in in_file})
+        lines = {} if is_table(file) else _read_lines(file, {finding.line for finding in in_file})
         for finding in in_file:
             span = _span(finding, lines.get(finding.line, ""), world.shown(file))
-            yield finding.rule.at(span, help=finding.help or (), **finding.values)
+            notes = _TABLE_NOTE if is_table(file) and finding.rule is not _OF_FILE else ()
+            yield finding.rule.at(span, notes=notes, help=finding.help or (), **finding.values)
 
 
 def _read_lines(file: Path, numbers: set[int]) -> dict[int, str]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from softprompt_compiler.catalogue import field as field_rules
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.source import Span
@@ -13,10 +14,10 @@ from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.suggest import nearest
 from softprompt_compiler.tree import ScalarNode, SequenceNode, Tree
 from softprompt_compiler.world import World
+from softprompt_plan.hub_data import HubData, HubDataFault, is_hub_data, parse_hub_data
 from softprompt_plan.paths import UnsetVariableError
+from softprompt_plan.row_files import COMPRESSED, FORMATS, is_known_format
 from softprompt_plan.vocabulary import Split
-
-FORMATS = (".jsonl", ".ndjson", ".json", ".csv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,7 @@ class DataPath:
     split: Split
     text: str
     span: Span
-
-
-def unbuilt_data(path: str) -> str | None:
-    """The feature that a data path asks for, if it is not built."""
-    if path.startswith("hf:"):
-        return "reading data from the hub"
-    return "reading parquet files" if path.endswith(".parquet") else None
+    node: ScalarNode = field(compare=False, repr=False)
 
 
 def data_paths(tree: Tree, spec: Spec) -> Iterator[DataPath]:
@@ -50,13 +45,11 @@ def _paths_at(tree: Tree, task: str, split: Split) -> Iterator[DataPath]:
     node = tree.find(("tasks", task, "data", split))
     for item in node.items if isinstance(node, SequenceNode) else [node]:
         assert isinstance(item, ScalarNode), "what bound is text or a list of texts"
-        yield DataPath(task=task, split=split, text=item.text, span=item.span)
+        yield DataPath(task=task, split=split, text=item.text, span=item.span, node=item)
 
 
 def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], list[Diagnostic]]:
     """The files of a path that are there, and what is wrong with it."""
-    if unbuilt_data(path.text) is not None:  # a rule of its own says so
-        return (), []
     try:
         files = world.files(path.text)
     except UnsetVariableError as error:
@@ -65,14 +58,35 @@ def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], l
     if not files:
         hint = "globs are relative to the spec's folder"
         return (), [rules.EMPTY_GLOB.at(path.span, path=path.text, help=hint)]
+    if is_hub_data(str(files[0])):
+        fault = _hub_data_fault(path, files[0], world)
+        return ((), [fault]) if fault else (files, [])
     there = tuple(file for file in files if world.is_file(file))
     found = [_not_found(path, file, world) for file in files if file not in there]
-    found += [_unknown_format(path, file) for file in there if file.suffix.lower() not in FORMATS]
+    found += [_unknown_format(path, file) for file in there if not is_known_format(file)]
     return there, found
 
 
+def _hub_data_fault(path: DataPath, source: Path, world: World) -> Diagnostic | None:
+    """What can be said of `hf:NAME[split]` without opening it."""
+    written = "$" not in path.text
+    data = parse_hub_data(path.text if written else str(source))
+    if isinstance(data, HubDataFault):
+        span = path.node.span_at(data.start, data.end) if written else path.span
+        notes = () if written else f"that is `{source}`"
+        return field_rules.HUB_DATA_FORM.at(span, detail=data.detail, help=data.help, notes=notes)
+    data = parse_hub_data(str(source))
+    assert isinstance(data, HubData), "making a folder's path whole keeps the form"
+    if not data.is_folder or world.is_folder(Path(data.name)):
+        return None
+    hint = "a folder of data is relative to the spec's folder"
+    return rules.DATA_FILE_NOT_FOUND.at(path.span, path=world.shown(Path(data.name)), help=hint)
+
+
 def _unknown_format(path: DataPath, file: Path) -> Diagnostic:
-    hint = "rows come from .jsonl, .json and .csv files"
+    hint = f"rows come from {', '.join(FORMATS[:-1])} and {FORMATS[-1]} files"
+    if file.suffix.lower() in COMPRESSED:
+        hint = f"unpack it: rows are read from `{file.stem}`"
     return rules.UNKNOWN_DATA_FORMAT.at(path.span, name=file.name, help=hint)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path as FilePath
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.source import SourceFile, SourceKind
 from softprompt_compiler.tree import Path, Tree
 from softprompt_compiler.world import World
+from softprompt_plan.hub_data import HubData, is_hub_data, parse_hub_data
 from softprompt_plan.plan import PLAN_FORMAT, Plan, TaskPlan
 from softprompt_plan.serialize import digest
 
@@ -67,16 +69,26 @@ def _model(resolved: ResolvedSpec, world: World) -> dict[str, str | None]:
 def _data(resolved: ResolvedSpec, world: World) -> list[dict[str, Any]]:
     """Each path of the spec with the names and digests of its files."""
     return [
-        {
-            "task": path.task,
-            "split": path.split.value,
-            "path": path.text,
-            "files": [
-                {"name": file.name, "sha256": world.digest(file)} for file in world.files(path.text)
-            ],
-        }
+        {"task": path.task, "split": path.split.value, "path": path.text}
+        | _content(world.files(path.text), world)
         for path in data_paths(resolved.tree, resolved.spec)
     ]
+
+
+def _content(files: Sequence[FilePath], world: World) -> dict[str, Any]:
+    """Digests of data files, or of a folder's files, or what tells a data set's split."""
+    data = parse_hub_data(str(files[0])) if is_hub_data(str(files[0])) else None
+    if data is None:
+        return {"files": [{"name": file.name, "sha256": world.digest(file)} for file in files]}
+    if not isinstance(data, HubData) or not data.is_folder:
+        return {"files": [], "fingerprint": world.fingerprint(files[0])}
+    folder = FilePath(data.name)  # the library's own fingerprint of a folder knows its path
+    return {
+        "files": [
+            {"name": name, "sha256": world.digest(folder / name)}
+            for name in world.names_under(folder)
+        ]
+    }
 
 
 def _values(plan: Plan, tree: Tree) -> Iterator[tuple[str, str]]:

@@ -73,9 +73,11 @@ def check_spec(
     if not read_data or checked.plan is None or checked.resolved is None:
         return checked
     from softprompt_compiler.data_check import check_data  # loads the tokenizers library
+    from softprompt_compiler.data_tables import without_unopened
 
-    data = check_data(checked.plan, checked.resolved, world)
-    ordered = tuple(in_source_order([*checked.diagnostics, *data.diagnostics]))
+    opened, unopened = without_unopened(checked.resolved)
+    data = check_data(checked.plan, opened, world)
+    ordered = tuple(in_source_order([*checked.diagnostics, *unopened, *data.diagnostics]))
     if has_errors(ordered):
         return Checked(resolved=None, diagnostics=ordered, data=data)
     return replace(checked, diagnostics=ordered, data=data)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.tables import open_table
 from softprompt_plan.example import RowEncoder, Tokenizer
 from softprompt_plan.plan import Plan, TaskPlan
+from softprompt_plan.row_limit import row_limit
 from softprompt_plan.rows import Row, RowFault, read_rows
 from softprompt_plan.template import parse_template
 from softprompt_plan.vocabulary import Split
@@ -32,6 +34,8 @@ def rows_of(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Row
         optional=answers,
         list_allowed=answers,
         fields=dict(task.data.fields),
+        limit=row_limit(task.data, split),
+        open_table=open_table,
     )
 
 

@@ -5,13 +5,15 @@ The pipeline reads the world only through `World`, so that a test can make one u
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, final
 
 from softprompt_compiler.facts import ModelFacts, read_model_facts
+from softprompt_plan.hub_data import HubData, is_hub_data, parse_hub_data
 from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
+from softprompt_plan.tables import TableError
 
 if TYPE_CHECKING:
     from softprompt_plan.tokenizer_file import TokenizerFile
@@ -49,8 +51,16 @@ class World(Protocol):
         """What a folder holds; nothing if it cannot be read."""
         ...
 
+    def names_under(self, folder: Path) -> tuple[str, ...]:
+        """The files of a folder and of the folders in it, by their names from there, sorted."""
+        ...
+
     def digest(self, path: Path) -> str:
         """sha256 of a file's bytes. Raises OSError."""
+        ...
+
+    def fingerprint(self, source: Path) -> str | None:
+        """Tells the content of a data set's split from any other; None if it cannot be opened."""
         ...
 
     def read(self, path: Path, most: int) -> bytes:
@@ -88,8 +98,12 @@ class LocalWorld:
 
     def shown(self, path: Path) -> str:
         """See World. From the working folder, where the path leads into it."""
-        here = Path.cwd()
-        return str(path.relative_to(here) if path.is_relative_to(here) else path)
+        data = parse_hub_data(str(path)) if is_hub_data(str(path)) else None
+        if isinstance(data, HubData) and data.is_folder:
+            folder = _from_here(Path(data.name))
+            name = str(folder) if folder.is_absolute() else f"./{folder}"
+            return str(replace(data, name=name))
+        return str(_from_here(path))
 
     def is_file(self, path: Path) -> bool:
         """See World."""
@@ -112,6 +126,12 @@ class LocalWorld:
         except OSError:
             return ()
 
+    def names_under(self, folder: Path) -> tuple[str, ...]:
+        """See World. Names with a leading dot are passed over, as the datasets library does."""
+        names = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
+        hidden = {name for name in names if any(part.startswith(".") for part in name.parts)}
+        return tuple(sorted(name.as_posix() for name in names if name not in hidden))
+
     def digest(self, path: Path) -> str:
         """See World."""
         sha = hashlib.sha256()
@@ -119,6 +139,15 @@ class LocalWorld:
             while chunk := file.read(_CHUNK):
                 sha.update(chunk)
         return sha.hexdigest()
+
+    def fingerprint(self, source: Path) -> str | None:
+        """See World."""
+        from softprompt_compiler.tables import open_table  # by those who read data sets
+
+        try:
+            return open_table(source).fingerprint
+        except TableError:
+            return None
 
     def read(self, path: Path, most: int) -> bytes:
         """See World."""
@@ -138,3 +167,8 @@ class LocalWorld:
         from softprompt_plan.tokenizer_file import read_tokenizer  # by those who read it
 
         return read_tokenizer(path)
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

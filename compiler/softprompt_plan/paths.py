@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from softprompt_plan.hub_data import is_hub_data, resolve_hub_data
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _GLOB = re.compile(r"[*?\[]")
 
@@ -43,8 +45,11 @@ def resolve(text: str, spec_folder: Path, environment: Mapping[str, str]) -> Pat
 def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) -> list[Path]:
     """The files of a path or glob, sorted; one path without a glob sign is given back unread.
 
-    Raises UnsetVariableError. A glob that matches nothing gives an empty list.
+    Raises UnsetVariableError. A glob that matches nothing gives an empty list. A data set's split,
+    `hf:NAME[split]`, is a file of this name.
     """
+    if is_hub_data(expanded := expand(text, environment)):
+        return [resolve_hub_data(expanded, spec_folder)]
     path = resolve(text, spec_folder, environment)
     pattern = _from_home(expand(text, environment))
     if not _GLOB.search(str(pattern)) or _exists(path):

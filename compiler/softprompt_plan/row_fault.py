@@ -17,6 +17,7 @@ class RowFaultKind(StrEnum):
     NUL = "nul"
     BROKEN_JSON = "broken_json"
     BROKEN_CSV = "broken_csv"
+    BROKEN_PARQUET = "broken_parquet"
     NO_ROW_LIST = "no_row_list"
     NOT_AN_OBJECT = "not_an_object"
     DUPLICATE_FIELD = "duplicate_field"
@@ -25,6 +26,8 @@ class RowFaultKind(StrEnum):
     EMPTY_LIST = "empty_list"
     LONE_SURROGATE = "lone_surrogate"
     OTHER_TASK = "other_task"
+    NO_LIBRARY = "no_library"  # a Python package that reads the format is not installed
+    NOT_HERE = "not_here"  # data of the hub that is not in the cache, and the hub out of reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +49,29 @@ class RowFault:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The columns of a CSV file, which hold for all its rows."""
+    """The columns of a CSV file or a table, which hold for all its rows.
+
+    nested: whether columns may hold objects and lists, so that a path may lead into them.
+    """
 
     file: Path
     line: int
     columns: tuple[str, ...]
+    nested: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawRow:
-    """One row as the file has it. `line` is where it starts."""
+    """One row as the file has it. `line` is where it starts.
+
+    unread: of a row of a table, the columns that were not asked for; None if rows are text.
+    """
 
     file: Path
     line: int
     row: int
     value: dict[str, Any]
+    unread: tuple[str, ...] | None = None
 
 
 def file_fault(
@@ -88,11 +99,12 @@ def json_fault(error: ValueError | RecursionError, text: str) -> tuple[RowFaultK
 
 
 def describe(value: Any) -> str:
-    """A JSON value in a few words: `a number (3)`."""
+    """A value of a row in a few words: `a number (3)`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"a number ({value!r:.20})"
     if value is None:
         return "null"
-    return {str: "text", list: "a list", dict: "an object"}[type(value)]
+    words = {str: "text", list: "a list", dict: "an object", bytes: "bytes"}
+    return words.get(type(value), f"a value of type {type(value).__name__}")  # a table's

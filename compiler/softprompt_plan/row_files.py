@@ -1,4 +1,4 @@
-"""Data files, row by row, before any field is looked at: .jsonl, .json and .csv.
+"""Data files, row by row, before any field is looked at: .jsonl, .json and .csv, and tables.
 
 Nothing here raises for what a file holds: a broken row is a RowFault with its place. Lines end at
 line feeds only (a carriage return before one is dropped), so U+2028 inside text ends nothing.
@@ -6,29 +6,42 @@ line feeds only (a carriage return before one is dropped), so U+2028 inside text
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO
 
 from softprompt_plan.json_rows import holds_json_lines, json_line, json_text_rows, row_of
 from softprompt_plan.row_fault import Header, RawRow, RowFault, RowFaultKind, file_fault
+from softprompt_plan.tables import PARQUET, OpenTable, count_table_rows, is_table, table_rows
 
+FORMATS = (".jsonl", ".json", ".csv", PARQUET)  # as messages list them
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".lz4", ".br")
 _BOM = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CSV_CELL = 2**31 - 1  # characters; the csv module's own limit of 131,072 is too low for text
 _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")  # how surrogateescape stands for a broken byte
 
 
-def read_raw_rows(file: Path) -> Iterator[RawRow | Header | RowFault]:
-    """The rows of `file` in order. Rows of .jsonl and .csv are streamed; a .json is read whole."""
-    readers = {".jsonl": _json_lines, ".ndjson": _json_lines, ".json": _json, ".csv": _csv}
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
-        detail = f"a `{file.suffix}` file cannot be read; use .jsonl, .json or .csv"
-        yield file_fault(file, RowFaultKind.UNKNOWN_FORMAT, detail)
-        return
+def read_raw_rows(
+    file: Path, used: Collection[str] = (), open_table: OpenTable | None = None
+) -> Iterator[RawRow | Header | RowFault]:
+    """The rows of `file` in order. All are streamed but those of a .json, which is read whole.
+
+    used: the columns that are read of a table. open_table: opens one; None where there is none.
+    """
     if "\0" in str(file):
         yield file_fault(file, RowFaultKind.MISSING_FILE, "a file's name holds no NUL")
+        return
+    if is_table(file):
+        if open_table is None:
+            detail = "there is nothing here that reads tables"
+            yield file_fault(file, RowFaultKind.UNKNOWN_FORMAT, detail)
+        else:
+            yield from table_rows(file, open_table, used)
+        return
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        yield file_fault(file, RowFaultKind.UNKNOWN_FORMAT, unknown_format(file))
         return
     try:
         with file.open("rb") as stream:
@@ -42,6 +55,36 @@ def read_raw_rows(file: Path) -> Iterator[RawRow | Header | RowFault]:
     except OSError as error:
         detail = f"the file cannot be read: {error.strerror}"
         yield file_fault(file, RowFaultKind.UNREADABLE, detail)
+
+
+def is_known_format(file: Path) -> bool:
+    """Whether the end of a file's name says how to read it."""
+    return is_table(file) or file.suffix.lower() in _READERS
+
+
+def unknown_format(file: Path) -> str:
+    """Why the file cannot be read, and what can."""
+    suffix = file.suffix.lower()
+    if suffix in COMPRESSED:
+        return f"a `{suffix}` file is compressed; unpack it first"
+    return f"a `{suffix}` file cannot be read; use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+
+
+def count_raw_rows(file: Path, open_table: OpenTable | None = None) -> int:
+    """How many rows `read_raw_rows` finds, faulty ones included. Decodes no JSON lines."""
+    if is_table(file):
+        return 0 if open_table is None else count_table_rows(file, open_table)
+    if _READERS.get(file.suffix.lower()) is not _json_lines:
+        return sum(_is_row(item) for item in read_raw_rows(file))
+    try:
+        with file.open("rb") as stream:
+            return sum(1 for line in stream if line.strip()) if _skip_mark(stream) else 0
+    except (OSError, ValueError):  # ValueError: a NUL in its name
+        return 0
+
+
+def _is_row(item: RawRow | Header | RowFault) -> bool:
+    return not isinstance(item, Header) and item.row is not None
 
 
 def _skip_mark(stream: IO[bytes]) -> bool:
@@ -134,3 +177,11 @@ def _csv_row(header: Header, line: int, row: int, cells: list[str]) -> RawRow | 
     else:
         return row_of(header.file, line, row, dict(zip(columns, cells, strict=True)))
     return RowFault(file=header.file, line=line, row=row, kind=kind, detail=detail)
+
+
+_READERS: dict[str, Callable[[Path, IO[bytes]], Iterator[RawRow | Header | RowFault]]] = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+    ".csv": _csv,
+}

@@ -18,12 +18,14 @@ from softprompt_plan.example import (
 )
 from softprompt_plan.paths import UnsetVariableError, resolve_files
 from softprompt_plan.plan import TaskPlan
+from softprompt_plan.row_limit import row_limit
 from softprompt_plan.rows import Row, RowFault, read_rows
 from softprompt_plan.template import Field, Template, parse_template
 from softprompt_plan.vocabulary import Split, TooLongPolicy
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.row_store import RowStore
 from softprompt_runtime.run import Run
+from softprompt_runtime.tables import open_table
 
 _BATCH = 512  # rows handed to the tokenizer at once
 _NUM_SHOWN = 5  # faulty rows named in a failure
@@ -32,13 +34,15 @@ _NUM_SHOWN = 5  # faulty rows named in a failure
 @final
 @dataclass(frozen=True, kw_only=True)
 class RowOrigin:
-    """Where an example comes from. `line` is 1-based; `id` is unique among the split's rows.
+    """Where an example comes from. `id` is unique among the split's rows.
 
+    line: 1-based; of a file that has no lines, the row's number. file: for a split of a data set,
+    the text that names it.
     references: answers of a test row in the data; empty where it has none.
     """
 
     task: str
-    id: str  # TASK:N, the N-th row of the task's files from 0, skipped ones counted
+    id: str  # TASK:N, the N-th row of the task's files from 0, those not taken counted
     file: Path
     line: int
     references: tuple[str, ...]
@@ -155,13 +159,11 @@ def _why(unfit: Unfit) -> str:
 def _encoded(
     rows: Iterator[Row], encoder: RowEncoder, task: TaskPlan, split: Split
 ) -> Iterator[tuple[RowOrigin, Example | Unfit]]:
-    count = 0
     while batch := list(islice(rows, _BATCH)):
         records = [_record(row, task, split) for row in batch]
         encoded = encoder.encode_batch(records, for_inference=split is Split.TEST)
-        for number, (row, item) in enumerate(zip(batch, encoded, strict=True), start=count):
-            yield _origin(row, task, number, split), item
-        count += len(batch)
+        for row, item in zip(batch, encoded, strict=True):
+            yield _origin(row, task, split), item
 
 
 def _record(row: Row, task: TaskPlan, split: Split) -> dict[str, str]:
@@ -170,13 +172,13 @@ def _record(row: Row, task: TaskPlan, split: Split) -> dict[str, str]:
     return {name: str(value) for name, value in row.record.items() if name != hidden}
 
 
-def _origin(row: Row, task: TaskPlan, number: int, split: Split) -> RowOrigin:
+def _origin(row: Row, task: TaskPlan, split: Split) -> RowOrigin:
     scored = split is Split.TEST and task.answer_field is not None
     answer = row.record.get(task.answer_field or "") if scored else None
     references = (answer,) if isinstance(answer, str) else tuple(answer or ())
     return RowOrigin(
         task=task.name,
-        id=f"{task.name}:{number}",
+        id=f"{task.name}:{row.number}",
         file=row.file,
         line=row.line,
         references=references,
@@ -196,6 +198,8 @@ def _rows(run: Run, task: TaskPlan, split: Split) -> Iterator[Row]:
         optional=answers,
         list_allowed=answers,
         fields=dict(task.data.fields),
+        limit=row_limit(task.data, split),
+        open_table=open_table,
     ):
         if isinstance(item, RowFault):
             faults.append(f"{item.file}:{item.line}: {item.detail}")

@@ -2,15 +2,20 @@
 
 models/tiny     a Llama-shaped model: width 32, 128 positions, empty weights; a token a byte
 data/*.jsonl    train, validation and test rows with `text` and `mood`
+data/*.parquet  the train rows once more
+mood_set/       the same rows as a data set: a file a split
 latin1.yaml     a spec that is not UTF-8
 large.yaml      data in place of a spec
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tokenizers.pre_tokenizers import ByteLevel
+
+from tests.parquet_files import write_parquet
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
 _CONFIG = {
@@ -47,6 +52,9 @@ def make_world(folder: Path) -> None:
     for split, rows in _ROWS.items():
         lines = [json.dumps({"text": text, "mood": mood}) for text, mood in rows]
         (data / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    shutil.copytree(data, folder / "mood_set")
+    train = [{"text": text, "mood": mood} for text, mood in _ROWS["train"]]
+    write_parquet(data / "train.parquet", train)
     (folder / "latin1.yaml").write_bytes("version: 1\nname: café\n".encode("latin-1"))
     large = '- {"text": "It rained.", "mood": "sad"}\n' * 10_000
     (folder / "large.yaml").write_text(large, "utf-8")

@@ -249,15 +249,6 @@ def test_model_parallelism_is_refused(world_folder: Path, key: str) -> None:
     assert seen(_found(spec(extra), world_folder)) == [("SP0108", "2"), ("SP0108", "2")]
 
 
-@pytest.mark.parametrize("path", ["hf:squad[train]", "data/rows.parquet"])
-def test_data_that_cannot_be_read_yet_is_refused_and_not_looked_up(
-    world_folder: Path, path: str
-) -> None:
-    text = spec(tasks=task(f'data: {{train: "{path}"}}'))
-
-    assert seen(_found(text, world_folder)) == [("SP0108", f'"{path}"')]
-
-
 def test_a_nemo_checkpoint_is_refused(world_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "gpt.nemo").touch()
     (tmp_path / "data").symlink_to(world_folder / "data")

@@ -1,8 +1,10 @@
 """Each rule's page is its test. `pytest --update-golden` writes the messages into the pages."""
 
 import re
+import sys
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 import softprompt_compiler
@@ -59,6 +61,8 @@ def test_a_page_shows_its_own_fault_and_its_cure(
     spec = ""
     for block in blocks(page):
         is_wrong = block.heading == "Wrong"
+        if path.stem == "SP0305":
+            monkeypatch.setitem(sys.modules, "pyarrow", None if is_wrong else pyarrow)
         if block.kind == "yaml" and not block.name:
             spec = block.text
             Path(SPEC).write_text(spec, "utf-8")

@@ -33,3 +33,6 @@ MARKER_REPEATED = Rule("SP0125", "marker-repeated", _ERROR, "marker {number} sta
 MARKER_NUMBER = Rule(
     "SP0126", "marker-number", _ERROR, "markers are numbered from 0, and {missing} is missing"
 )
+
+# A path of data, by itself
+HUB_DATA_FORM = Rule("SP0127", "hub-data-form", _ERROR, "{detail}")

@@ -15,6 +15,18 @@ UNKNOWN_DATA_FORMAT = Rule(
     "SP0304", "unknown-data-format", _ERROR, "`{name}` is of no known format"
 )
 EMPTY_GLOB = Rule("SP0303", "empty-glob", _ERROR, "no file matches `{path}`")
+DATA_LIBRARY_MISSING = Rule(
+    "SP0305", "data-library-missing", _ERROR, "`{path}` cannot be read: {reason}"
+)
+DATA_NOT_HERE = Rule(
+    "SP0306",
+    "data-not-here",
+    _WARNING,
+    "`{path}` is not on this machine, so its rows are not checked",
+)
+DATA_SET_UNREADABLE = Rule(
+    "SP0307", "data-set-unreadable", _ERROR, "`{path}` cannot be read: {reason}"
+)
 
 # The model
 MODEL_NOT_FOUND = Rule("SP0310", "model-not-found", _ERROR, "the model is not there: {reason}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from softprompt_compiler.catalogue import field as rules
-from softprompt_compiler.data_paths import data_paths, unbuilt_data
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tree import Path
@@ -63,15 +62,6 @@ def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         if logger in _LOGGERS:
             hint = "write `csv` or `tensorboard`"
             yield _not_built(resolved, ("training", "loggers", at), f"logger `{logger}`", hint)
-
-
-def check_data_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """Rows come from text files."""
-    for path in data_paths(resolved.tree, resolved.spec):
-        feature = unbuilt_data(path.text)
-        if feature is not None:
-            hint = "write the rows to a `.jsonl`, `.json` or `.csv` file"
-            yield rules.NOT_BUILT_YET.at(path.span, feature=feature, help=hint)
 
 
 def _not_built(resolved: ResolvedSpec, path: Path, feature: str, hint: str) -> Diagnostic:

@@ -49,7 +49,6 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     not_built.check_memory_plan_built,
     not_built.check_launch_built,
     not_built.check_loggers_built,
-    not_built.check_data_built,
 )
 TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
     template.check_template_text,

@@ -28,12 +28,17 @@ class MaxRowsSection(Section):
 
 
 class DataSection(Section):
-    """The rows of a task: `.jsonl`, `.json` or `.csv` files, UTF-8."""
+    """The rows of a task: `.jsonl`, `.json`, `.csv` (UTF-8) or `.parquet` files, or data sets."""
 
     train: Paths = Field(
         description="Training rows: a path, a glob or a list of them, relative to the spec. Paths "
-        "may hold `${NAME}` or `${NAME:-default}`.",
-        examples=["data/squad_train.jsonl", ["data/part-*.jsonl", "data/more.csv"]],
+        "may hold `${NAME}` or `${NAME:-default}`. `hf:NAME[split]` is a data set of the Hugging "
+        "Face hub, `hf:./FOLDER[split]` a folder laid out as one.",
+        examples=[
+            "data/squad_train.jsonl",
+            ["data/part-*.jsonl", "data/more.parquet"],
+            "hf:rajpurkar/squad[train[:1000]]",
+        ],
     )
     validation: Paths | None = Field(
         default=None,
@@ -48,7 +53,7 @@ class DataSection(Section):
     fields: dict[Text, Text] = Field(
         default_factory=dict,
         description="Columns whose name is not the template field's: template field to column. "
-        "Dots and `[0]` step into nested JSON.",
+        "Dots and `[0]` step into nested JSON and nested columns.",
         examples=[{"question": "query", "answer": "answers.text[0]"}],
     )
     max_rows: MaxRowsSection = Field(
