@@ -1,9 +1,9 @@
 """Tokenized rows as columns: an Arrow IPC file of one task and split, written batch by batch."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, final
 
 import pyarrow as pa
@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         pa.field("references", pa.list_(pa.string()), nullable=False),
     ]
 )
+
+_CODES = {pa.int32(): "i", pa.int64(): "q"}  # the array module's
 
 _ROWS_AT_ONCE = 512
 _MAX_ROWS, _MAX_TOKENS = 8192, 1 << 19  # of a batch in the file: what is in memory while it is made
@@ -80,32 +82,50 @@ def _joined(batches: Sequence[Any]) -> Any:
 
 def _batch_of(rows: Sequence[StoredRow]) -> Any:
     columns = [
-        _id_lists(row.item for row in rows),
-        [_answer_start(row.item) for row in rows],
-        [_cuts(row.item) for row in rows],
-        [_unfit(row.item) for row in rows],
-        [row.file for row in rows],
-        [row.line for row in rows],
-        [row.number for row in rows],
-        [row.references for row in rows],
+        _lists("input_ids", [_ids(row.item) for row in rows]),
+        _numbers(pa.int32(), [_answer_start(row.item) for row in rows]),
+        _lists("cut", [_cuts(row.item) for row in rows]),
+        _lists("unfit", [_unfit(row.item) for row in rows]),
+        _numbers(pa.int32(), [row.file for row in rows]),
+        _numbers(pa.int64(), [row.line for row in rows]),
+        _numbers(pa.int64(), [row.number for row in rows]),
+        _lists("references", [row.references for row in rows]),
     ]
-    arrays = [
-        column if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for column, field in zip(columns, SCHEMA, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _id_lists(items: Iterable[Example | Unfit]) -> Any:
-    ids, ends = array("i"), array("i", [0])
-    for item in items:
-        ids.extend(item.input_ids if isinstance(item, Example) else ())
-        ends.append(len(ids))
-    flat, offsets = (
-        pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
-        for values in (ids, ends)
-    )
-    return pa.ListArray.from_arrays(offsets, flat, type=SCHEMA.field(0).type)
+# Columns are made of their bytes: `pyarrow.array` looks at every value, and imports pandas first.
+
+
+def _lists(name: str, lists: Sequence[Sequence[Any]]) -> Any:
+    kind = SCHEMA.field(name).type
+    ends = [0, *accumulate(map(len, lists))]
+    values = _values(kind.value_type, [value for some in lists for value in some])
+    return pa.ListArray.from_arrays(_numbers(pa.int32(), ends), values, type=kind)
+
+
+def _values(kind: Any, values: Sequence[Any]) -> Any:
+    if pa.types.is_struct(kind):
+        parts = [[value[at] for value in values] for at in range(kind.num_fields)]
+        columns = [_values(field.type, part) for field, part in zip(kind, parts, strict=True)]
+        return pa.StructArray.from_arrays(columns, fields=list(kind))
+    return _texts(values) if pa.types.is_string(kind) else _numbers(kind, values)
+
+
+def _texts(texts: Sequence[str]) -> Any:
+    encoded = [text.encode() for text in texts]
+    ends = array(_CODES[pa.int32()], [0, *accumulate(map(len, encoded))])
+    buffers = [pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    return pa.StringArray.from_buffers(len(texts), *buffers)
+
+
+def _numbers(kind: Any, values: Sequence[int]) -> Any:
+    buffer = pa.py_buffer(array(_CODES[kind], values))
+    return pa.Array.from_buffers(kind, len(values), [None, buffer])
+
+
+def _ids(item: Example | Unfit) -> Sequence[int]:
+    return item.input_ids if isinstance(item, Example) else ()
 
 
 def _answer_start(item: Example | Unfit) -> int:
