@@ -28,6 +28,7 @@ __all__ = [
     "Tokenizer",
     "Unfit",
     "UnfitReason",
+    "loss_mask_of",
 ]
 
 _ROWS_AT_ONCE = 1024  # keeps the encodings, which are large, out of memory soon
@@ -210,7 +211,7 @@ class RowEncoder:
             task=self._task.name,
             input_ids=tuple(ids),
             answer_start=start,
-            loss_mask=_loss_mask(ids, start),
+            loss_mask=loss_mask_of(ids, start),
             cut=tuple((cut.field, cut.num_tokens) for cut in fitted.cuts),
             cut_spans=tuple((cut.start, cut.end) for cut in fitted.cuts),
         )
@@ -220,8 +221,8 @@ def _too_long(after: Fitted) -> UnfitReason:
     return UnfitReason.CUT_TOO_LITTLE if after.cuts else UnfitReason.NOTHING_TO_CUT
 
 
-def _loss_mask(ids: Sequence[int], answer_start: int | None) -> tuple[bool, ...]:
-    """The answer and EOS, or every token that is not virtual."""
+def loss_mask_of(ids: Sequence[int], answer_start: int | None) -> tuple[bool, ...]:
+    """An example's loss mask: the answer and EOS, or every token that is not virtual."""
     if answer_start is not None:
         return (False,) * answer_start + (True,) * (len(ids) - answer_start)
     return tuple([token >= 0 for token in ids])

@@ -104,6 +104,7 @@ class FastTokenizer:
     """A `tokenizers.Tokenizer` without added tokens, so that data cannot write special ones.
 
     decoder: a backend that knows the special tokens too; by default the one that encodes.
+    digest: of all that decides about ids (`TokenizerFile.digest`), where that is known.
     """
 
     def __init__(
@@ -112,9 +113,11 @@ class FastTokenizer:
         bos_id: int | None,
         eos_id: int | None,
         decoder: TokenizersBackend | None = None,
+        digest: str | None = None,
     ) -> None:
         self.bos_id = bos_id
         self.eos_id = eos_id
+        self.digest = digest
         self._backend = backend
         self._decoder = decoder or backend
         spec = json.loads(backend.to_str())

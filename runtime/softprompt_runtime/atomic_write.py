@@ -4,8 +4,11 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO
+
+TEMPORARY_SUFFIX = ".tmp"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -18,12 +21,28 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def stream_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """As `write_atomically`, for a writer that takes an open file (`torch.save`)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+
+    def write_and_name(file: BinaryIO) -> str:
+        write(file)
+        return path.name
+
+    stream_and_name(path.parent, write_and_name, temporary_prefix=f".{path.name}.")
+
+
+def stream_and_name(
+    folder: Path, write: Callable[[BufferedRandom], str], *, temporary_prefix: str = "."
+) -> Path:
+    """As `stream_atomically`, for a file that gets the name that `write` gives back; its path.
+
+    The file is open for reading too. What a killed process leaves begins with the prefix and ends
+    in `.tmp`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=temporary_prefix, suffix=TEMPORARY_SUFFIX, dir=folder)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
+        with os.fdopen(handle, "w+b") as file:
+            path = folder / write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would hide results from a colleague
@@ -32,7 +51,8 @@ def stream_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    _sync_folder(folder)
+    return path
 
 
 def _umask() -> int:

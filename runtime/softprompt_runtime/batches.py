@@ -8,6 +8,7 @@ from softprompt_plan.plan import TaskPlan, TrainingPlan
 from softprompt_runtime.data_order import TaskRows, micro_batches, num_visits, rows_of_step
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.packing import PackedBatch, pack
+from softprompt_runtime.row_numbers import RowNumbers
 from softprompt_runtime.schedule import steps_of_run, steps_per_epoch, validation_steps
 from softprompt_runtime.train_step import GlobalBatch, pack_global_batch
 
@@ -29,7 +30,7 @@ class TrainingBatches:
         rows = [examples.of_tasks([task.name]) for task in tasks]
         counts = zip(rows, tasks, strict=True)
         self._examples = examples
-        self._rows = [number for numbers in rows for number in numbers]
+        self._rows = RowNumbers(part for numbers in rows for part in numbers.ranges)
         self._tasks = tuple(TaskRows(num_rows=len(own), weight=task.weight) for own, task in counts)
         self._num_visits = num_visits(self._tasks)  # rows of an epoch
         self._training = training
@@ -87,14 +88,17 @@ class ValidationBatches:
 
     def __init__(self, examples: Examples, tasks: Sequence[str], micro_batch_size: int) -> None:
         self._examples = examples
-        self.num_rows = len(rows := examples.of_tasks(tasks))
-        self._parts = micro_batches(rows, micro_batch_size * _VALIDATION_ROWS_FACTOR)
+        self._rows = examples.of_tasks(tasks)
+        self._size = micro_batch_size * _VALIDATION_ROWS_FACTOR
+        self.num_rows = len(self._rows)
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return -(-self.num_rows // self._size)
 
     def __iter__(self) -> Iterator[PackedBatch]:
-        return (pack(_examples(self._examples, part)) for part in self._parts)
+        starts = range(0, self.num_rows, self._size)
+        parts = (self._rows[start : start + self._size] for start in starts)
+        return (pack(_examples(self._examples, part)) for part in parts)
 
 
 def _examples(examples: Examples, rows: Sequence[int]) -> list[Example]:

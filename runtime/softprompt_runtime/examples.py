@@ -1,12 +1,13 @@
-"""The rows of a run's data as tokenized examples, in memory."""
+"""The rows of a run's data as tokenized examples."""
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice, pairwise, starmap
 from pathlib import Path
-from typing import final, overload
+from typing import Any, final, overload
 
 from softprompt_plan.example import (
     Example,
@@ -20,32 +21,23 @@ from softprompt_plan.paths import UnsetVariableError, resolve_files
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.row_limit import row_limit
 from softprompt_plan.rows import Row, RowFault, read_rows
+from softprompt_plan.tables import TableError
 from softprompt_plan.template import Field, Template, parse_template
+from softprompt_plan.tokenization import FastTokenizer
 from softprompt_plan.vocabulary import Split, TooLongPolicy
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.row_store import RowStore
+from softprompt_runtime.row_cache import RowSource, open_rows
+from softprompt_runtime.row_columns import StoredRow, write_rows
+from softprompt_runtime.row_key import row_key
+from softprompt_runtime.row_numbers import RowNumbers
+from softprompt_runtime.row_table import RowOrigin, RowTable, digest_of_rows
 from softprompt_runtime.run import Run
 from softprompt_runtime.tables import open_table
 
+__all__ = ["Examples", "RowOrigin", "load_examples"]
+
 _BATCH = 512  # rows handed to the tokenizer at once
 _NUM_SHOWN = 5  # faulty rows named in a failure
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class RowOrigin:
-    """Where an example comes from. `id` is unique among the split's rows.
-
-    line: 1-based; of a file that has no lines, the row's number. file: for a split of a data set,
-    the text that names it.
-    references: answers of a test row in the data; empty where it has none.
-    """
-
-    task: str
-    id: str  # TASK:N, the N-th row of the task's files from 0, those not taken counted
-    file: Path
-    line: int
-    references: tuple[str, ...]
 
 
 @final
@@ -54,32 +46,19 @@ class Examples(Sequence[Example | Unfit]):
 
     Of training and validation data every item is an Example; rows that do not fit are counted in
     `num_skipped`, a number a task. Test data keeps one item for every row of the files, an Unfit
-    where the prompt cannot be made to fit.
+    where the prompt cannot be made to fit. Items are made when asked for: the rows lie in files.
     """
 
-    def __init__(
-        self,
-        split: Split,
-        items: Iterator[tuple[RowOrigin, Example | Unfit]],
-        tasks: Sequence[str],
-    ) -> None:
+    def __init__(self, split: Split, tables: Mapping[str, RowTable]) -> None:
+        """tables: the rows of each task, in order."""
         self.split = split
-        self.num_skipped = dict.fromkeys(tasks, 0)
-        self._store = RowStore(tasks)
-        self._numbers: list[int | Unfit] = []  # into the store
-        self._origins: list[RowOrigin] = []
-        for origin, item in items:
-            self._add(origin, item)
-
-    def _add(self, origin: RowOrigin, item: Example | Unfit) -> None:
-        if isinstance(item, Unfit) and self.split is not Split.TEST:
-            self.num_skipped[origin.task] += 1
-            return
-        self._numbers.append(item if isinstance(item, Unfit) else self._store.append(item))
-        self._origins.append(origin)
+        self.num_skipped = {task: table.num_skipped for task, table in tables.items()}
+        self._tables = list(tables.values())
+        self._starts = [0, *accumulate(map(len, self._tables))]
+        self._ranges = dict(zip(tables, starmap(range, pairwise(self._starts)), strict=True))
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._starts[-1]
 
     @overload
     def __getitem__(self, index: int) -> Example | Unfit: ...
@@ -88,62 +67,99 @@ class Examples(Sequence[Example | Unfit]):
     def __getitem__(self, index: int | slice) -> Example | Unfit | list[Example | Unfit]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        number = self._numbers[index]
-        return number if isinstance(number, Unfit) else self._store[number]
+        table, row = self._at(index)
+        return table.item(row)
 
     def origin(self, index: int) -> RowOrigin:
         """Where item `index` comes from."""
-        return self._origins[index]
+        table, row = self._at(index)
+        return table.origin(row)
 
     def length(self, index: int) -> int:
         """Tokens of item `index`, virtual ones included; 0 for an Unfit. Builds no Example."""
-        number = self._numbers[index]
-        return 0 if isinstance(number, Unfit) else self._store.length(number)
+        table, row = self._at(index)
+        return table.length(row)
 
-    def of_tasks(self, tasks: Sequence[str]) -> list[int]:
+    def of_tasks(self, tasks: Sequence[str]) -> RowNumbers:
         """Indices of the items of these tasks, in order."""
-        return [at for at, origin in enumerate(self._origins) if origin.task in tasks]
+        return RowNumbers(own for task, own in self._ranges.items() if task in tasks)
 
     @cached_property
     def digest(self) -> str:
         """sha256 of the token ids, loss masks, tasks and order: what training sees."""
-        return self._store.digest()
+        return digest_of_rows(list(zip(self._ranges, self._tables, strict=True)))
+
+    def _at(self, index: int) -> tuple[RowTable, int]:
+        index = range(len(self))[index]  # counts from the end, or raises, as every sequence does
+        number = bisect_right(self._starts, index) - 1
+        return self._tables[number], index - self._starts[number]
 
 
 def load_examples(run: Run, tokenizer: Tokenizer, split: Split) -> Examples:
     """Read, check and tokenize the rows of a split, of all tasks.
 
-    Test rows become prompts: without answer and EOS, and with room for `tokens_to_generate`.
+    Rows that were tokenized before are taken from the user's cache (row_cache.py) where nothing
+    that decides about them has changed. Test rows become prompts: without answer and EOS, and with
+    room for `tokens_to_generate`.
     Raises RunFailure that names the first faulty rows by file and line: for files and rows that
     cannot be read, and for training or validation rows that do not fit where the task's policy is
     to fail. An empty split is no failure here.
     """
-    tasks = run.plan.tasks
-    items = (item for task in tasks for item in _task_items(run, task, tokenizer, split))
-    return Examples(split, items, [task.name for task in tasks])
+    tables = {task.name: _table(run, task, tokenizer, split) for task in run.plan.tasks}
+    return Examples(split, tables)
 
 
-def _task_items(
-    run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split
-) -> Iterator[tuple[RowOrigin, Example | Unfit]]:
+def _table(run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split) -> RowTable:
     encoder = _row_encoder(run, task, tokenizer, split)
+    files = _files(run, task, split)
+
+    def write(sink: Any) -> None:
+        rows = _task_rows(files, encoder, task, split)
+        write_rows(sink, rows, keep_unfit=split is Split.TEST)
+
+    def key() -> str | None:
+        # A file that cannot be read is a failure when it is read, with its place.
+        with suppress(OSError, TableError):
+            return _key(run, task, tokenizer, split, files)
+        return None
+
+    return open_rows(RowSource(task=task.name, files=files, key=key, write=write))
+
+
+def _key(
+    run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split, files: Sequence[Path]
+) -> str | None:
+    """None for a tokenizer that does not say what it is."""
+    digest = tokenizer.digest if isinstance(tokenizer, FastTokenizer) else None
+    if digest is None:
+        return None
+    add_bos, limit = run.plan.inference.add_bos, _limit(run, split)
+    return row_key(task, split, files, tokenizer=digest, max_seq_length=limit, add_bos=add_bos)
+
+
+def _limit(run: Run, split: Split) -> int:
+    """The most tokens of a row."""
+    room = run.plan.inference.tokens_to_generate if split is Split.TEST else 0
+    return run.plan.model.max_seq_length - room
+
+
+def _task_rows(
+    files: Sequence[Path], encoder: RowEncoder, task: TaskPlan, split: Split
+) -> Iterator[StoredRow]:
     fails = split is not Split.TEST and task.data.too_long is TooLongPolicy.ERROR
     too_long: list[str] = []
-    for origin, item in _encoded(_rows(run, task, split), encoder, task, split):
-        if fails and isinstance(item, Unfit):
-            too_long.append(f"{origin.file}:{origin.line}: {_why(item)}")
+    for row in _encoded(files, encoder, task, split):
+        if fails and isinstance(row.item, Unfit):
+            too_long.append(f"{files[row.file]}:{row.line}: {_why(row.item)}")
         else:
-            yield origin, item
+            yield row
     help = "Name truncate_fields, raise model.max_seq_length, or set data.too_long: skip."
     _fail_if_any(too_long, task, split, "has rows that cannot be made to fit", help)
 
 
 def _row_encoder(run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split) -> RowEncoder:
-    plan = run.plan
-    room = plan.inference.tokens_to_generate if split is Split.TEST else 0
-    limit = plan.model.max_seq_length - room
     try:
-        return RowEncoder(task, tokenizer, limit, plan.inference.add_bos)
+        return RowEncoder(task, tokenizer, _limit(run, split), run.plan.inference.add_bos)
     except TemplateError as error:
         raise RunFailure(f"The template of task {task.name!r} cannot be used: {error}") from None
     except SpecialTokenError as error:
@@ -157,13 +173,21 @@ def _why(unfit: Unfit) -> str:
 
 
 def _encoded(
-    rows: Iterator[Row], encoder: RowEncoder, task: TaskPlan, split: Split
-) -> Iterator[tuple[RowOrigin, Example | Unfit]]:
+    files: Sequence[Path], encoder: RowEncoder, task: TaskPlan, split: Split
+) -> Iterator[StoredRow]:
+    rows = _rows(files, task, split)
+    numbers = {file: number for number, file in enumerate(files)}
     while batch := list(islice(rows, _BATCH)):
         records = [_record(row, task, split) for row in batch]
         encoded = encoder.encode_batch(records, for_inference=split is Split.TEST)
         for row, item in zip(batch, encoded, strict=True):
-            yield _origin(row, task, split), item
+            yield StoredRow(
+                item=item,
+                file=numbers[row.file],
+                line=row.line,
+                number=row.number,
+                references=_references(row, task, split),
+            )
 
 
 def _record(row: Row, task: TaskPlan, split: Split) -> dict[str, str]:
@@ -172,27 +196,20 @@ def _record(row: Row, task: TaskPlan, split: Split) -> dict[str, str]:
     return {name: str(value) for name, value in row.record.items() if name != hidden}
 
 
-def _origin(row: Row, task: TaskPlan, split: Split) -> RowOrigin:
+def _references(row: Row, task: TaskPlan, split: Split) -> tuple[str, ...]:
     scored = split is Split.TEST and task.answer_field is not None
     answer = row.record.get(task.answer_field or "") if scored else None
-    references = (answer,) if isinstance(answer, str) else tuple(answer or ())
-    return RowOrigin(
-        task=task.name,
-        id=f"{task.name}:{row.number}",
-        file=row.file,
-        line=row.line,
-        references=references,
-    )
+    return (answer,) if isinstance(answer, str) else tuple(answer or ())
 
 
-def _rows(run: Run, task: TaskPlan, split: Split) -> Iterator[Row]:
+def _rows(files: Sequence[Path], task: TaskPlan, split: Split) -> Iterator[Row]:
     """The good rows, then a failure if there was any other."""
     template = parse_template(task.prompt_template)
     is_test, answer = split is Split.TEST, task.answer_field
     answers = [answer] if is_test and answer is not None else []
     faults: list[str] = []
     for item in read_rows(
-        _files(run, task, split),
+        files,
         task=task.name,
         needed=_fields_before(template, answer) if is_test else template.fields,
         optional=answers,

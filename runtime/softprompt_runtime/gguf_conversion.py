@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -17,11 +16,11 @@ from softprompt_plan.gguf import GgufError, GgufMetadata, read_metadata
 from softprompt_plan.gguf_config import gguf_config, hf_tensors
 from softprompt_plan.gguf_tokenizer import gguf_tokenizer
 from softprompt_runtime.atomic_write import write_atomically
+from softprompt_runtime.cache_folder import CACHE_VARIABLE, cache_folder
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.gguf_weights import float32_rows
 from softprompt_runtime.safetensors_stream import stream_float32
 
-CACHE_VARIABLE = "SOFTPROMPT_CACHE"
 _VERSION = 1  # raised when the same file is converted differently
 _BUILDING = "building-"
 _LEFT_OVER = 24 * 3600.0  # seconds after which an unfinished conversion's folder is litter
@@ -36,7 +35,7 @@ def converted_folder(gguf_path: Path) -> Path:
     ask at once. Raises RunFailure for a file that cannot be converted, or a cache that is full.
     """
     try:
-        folder = _cache() / f"gguf-v{_VERSION}-{_sha256(gguf_path)}"
+        folder = cache_folder() / f"gguf-v{_VERSION}-{_sha256(gguf_path)}"
         if not folder.is_dir():
             with _lock(folder.with_suffix(".lock")):
                 if not folder.is_dir():  # another process may have been faster
@@ -49,14 +48,6 @@ def converted_folder(gguf_path: Path) -> Path:
         message = f"The model {gguf_path} cannot be converted: {error}"
         help = f"Set {CACHE_VARIABLE} to a folder with room for the converted model."
         raise RunFailure(message, help) from None
-
-
-def _cache() -> Path:
-    named = os.environ.get(CACHE_VARIABLE)
-    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(named or f"{shared}/softprompt").expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _sha256(path: Path) -> str:

@@ -51,7 +51,7 @@ def tokenizer_of(file: TokenizerFile) -> FastTokenizer:
         )
     except Exception as error:  # the library raises nothing narrower
         raise RunFailure(f"The base model's tokenizer.json cannot be used: {error}") from None
-    return FastTokenizer(backend, file.bos_id, file.eos_id, decoder)
+    return FastTokenizer(backend, file.bos_id, file.eos_id, decoder, file.digest)
 
 
 def _files(plan: ModelPlan, spec_folder: Path) -> Path:

@@ -53,6 +53,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "SOFTPROMPT_DATA": STAND_IN,
+        "SOFTPROMPT_CACHE": str(folder / "cache"),
         "SOFTPROMPT_RUNS": str(folder / "runs"),
         "PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("compiler", "runtime")),

@@ -164,7 +164,7 @@ def test_the_installed_wheel_trains_from_any_folder(
     assert run(sys.executable, "-c", where, folder=elsewhere, **python).startswith(str(installed))
 
     command = (sys.executable, "-m", "softprompt_compiler", "run", spec_folder / "colours.yaml")
-    run(*command, folder=elsewhere, **python)
+    run(*command, folder=elsewhere, SOFTPROMPT_CACHE=str(tmp_path / "cache"), **python)
 
     left = elsewhere / "runs" / "colours"
     assert (left / "soft_prompt" / "soft_prompt.safetensors").is_file()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from softprompt_runtime.cache_folder import CACHE_VARIABLE
 from softprompt_runtime.run import RUNS_VARIABLE
 from tests.runtime.training_runs import prepare_folder
 
@@ -17,6 +18,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -3,18 +3,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
-from softprompt_plan.example import Example, Unfit
+from softprompt_plan.example import Example, RowEncoder, Unfit
 from softprompt_plan.vocabulary import Split, TooLongPolicy
 from softprompt_runtime.examples import Examples, load_examples
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.row_store import RowStore
 from softprompt_runtime.run import open_run
 from softprompt_runtime.tokenizer import load_tokenizer
 from tests.runtime.plans import tiny_plan, tiny_task
+from tests.tokenizers_for_tests import fast_tokenizer
 
 
 def write(folder: Path, split: str, *rows: Any, task: str = "mood") -> Path:
@@ -189,27 +187,116 @@ def test_the_digest_knows_rows_order_and_tasks(folder: Path) -> None:
     assert digest(*rows) == digests[0]
 
 
-@st.composite
-def any_examples(draw: st.DrawFn) -> Example:
-    ids = draw(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9))
-    size = len(ids)
-    cut = draw(st.sampled_from([(), (("text", 2),)]))
-    return Example(
-        task=draw(st.sampled_from(["a", "b"])),
-        input_ids=tuple(ids),
-        answer_start=draw(st.none() | st.integers(0, 9)),
-        loss_mask=tuple(draw(st.lists(st.booleans(), min_size=size, max_size=size))),
-        cut=cut,
-        cut_spans=((0, 3),) * len(cut),
-    )
+def forbid_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on no row may be tokenized."""
+
+    def encode_batch(*_: Any, **__: Any) -> None:
+        raise AssertionError("a row was tokenized")
+
+    monkeypatch.setattr(RowEncoder, "encode_batch", encode_batch)
 
 
-@given(examples=st.lists(any_examples(), max_size=8))
-def test_a_store_gives_every_example_back(examples: list[Example]) -> None:
-    store = RowStore(["a", "b"])
+def all_of(examples: Examples) -> list[Any]:
+    """All that there is to see of them."""
+    rows = range(len(examples))
+    return [
+        list(examples),
+        [examples.origin(at) for at in rows],
+        [examples.length(at) for at in rows],
+        examples.num_skipped,
+        examples.digest,
+        [list(examples.of_tasks(tasks)) for tasks in (["mood"], ["other"], ["mood", "other"])],
+    ]
 
-    numbers = [store.append(example) for example in examples]
 
-    assert numbers == list(range(len(examples)))
-    assert [store[number] for number in numbers] == examples
-    assert [store.length(n) for n in numbers] == [len(example.input_ids) for example in examples]
+@pytest.mark.parametrize("split", Split)
+def test_rows_from_the_cache_are_those_that_were_made(
+    folder: Path, split: Split, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"text": "ab", "label": " x"}
+    too_long, cut = {"text": "a", "label": "x" * 200}, {"text": "a" * 200, "label": " y"}
+    if split is Split.TEST:
+        row["label"], too_long = [" x", "\u2028z"], {"text": "b" * 200}  # type: ignore[assignment]
+    write(folder, split, row, too_long, cut)
+    write(folder, split, too_long, row, row, task="other")
+    skip = {"too_long": TooLongPolicy.SKIP}
+    tasks = (tiny_task(data=skip), replace(tiny_task("other", data=skip), truncate_fields=()))
+
+    made = all_of(load(folder, split, tasks=tasks))
+    forbid_encoding(monkeypatch)
+    taken = all_of(load(folder, split, tasks=tasks))
+
+    assert taken == made
+    assert len(list((cache / "rows").iterdir())) == 2
+    assert any(isinstance(item, Unfit) for item in made[0]) == (split is Split.TEST)
+    assert any(item.cut for item in made[0] if isinstance(item, Example))
+
+
+def test_rows_without_a_cache_are_the_same(folder: Path, cache: Path) -> None:
+    cached = all_of(load(folder, Split.TRAIN))
+    for path in [*(cache / "rows").iterdir(), cache / "rows", cache]:
+        path.rmdir() if path.is_dir() else path.unlink()
+    cache.write_text("not a folder")
+
+    assert all_of(load(folder, Split.TRAIN)) == cached
+
+
+def test_a_tokenizer_that_does_not_say_what_it_is_fills_no_cache(folder: Path, cache: Path) -> None:
+    run = open_run(tiny_plan(), spec_folder=folder)
+    known = load_tokenizer(run)
+    spec = json.loads((folder / "model" / "tokenizer.json").read_text())
+    unknown = fast_tokenizer({**spec, "added_tokens": []}, known.bos_id, known.eos_id)
+
+    examples = load_examples(run, unknown, Split.TRAIN)
+
+    assert list(examples) == list(load_examples(run, known, Split.TRAIN))
+    assert len(list((cache / "rows").iterdir())) == 1
+
+
+def test_changed_rows_are_read_anew_and_moved_ones_found_where_they_are(folder: Path) -> None:
+    write(folder, "train", {"text": "a", "label": "x"})
+    load(folder, Split.TRAIN)
+    write(folder, "train", {"text": "b", "label": "x"})
+    (changed,) = load(folder, Split.TRAIN)
+    moved = (folder / "mood_train.jsonl").rename(folder / "moved.jsonl")
+
+    examples = load(folder, Split.TRAIN, tasks=(tiny_task(data={"train": ("moved.jsonl",)}),))
+
+    assert isinstance(changed, Example)
+    assert changed.input_ids[4:] == (*ids_of(folder, "b mood:x"), 2)
+    assert list(examples) == [changed]
+    assert examples.origin(0).file == moved
+
+
+def test_a_file_named_twice_is_read_twice(folder: Path) -> None:
+    path = write(folder, "train", {"text": "a", "label": "x"})
+    task = tiny_task(data={"train": (path.name, path.name)})
+
+    examples = load(folder, Split.TRAIN, tasks=(task,))
+
+    assert [examples.origin(at).id for at in range(len(examples))] == ["mood:0", "mood:1"]
+    assert {examples.origin(at).file for at in range(2)} == {path}
+
+
+@pytest.mark.parametrize("rows", [[{"text": 3, "label": "x"}], [{"text": "b" * 99, "label": "x"}]])
+def test_rows_that_fail_a_run_fail_it_each_time_and_leave_no_cache(
+    folder: Path, cache: Path, rows: list[Any]
+) -> None:
+    write(folder, "train", {"text": "a", "label": "x"}, *rows)
+    task = replace(tiny_task(), truncate_fields=())
+
+    for _ in range(2):
+        with pytest.raises(RunFailure, match=r"mood_train\.jsonl:2"):
+            load(folder, Split.TRAIN, tasks=(task,))
+    assert list((cache / "rows").iterdir()) == []
+
+
+def test_items_count_from_the_end_too_and_end(folder: Path) -> None:
+    examples = load(folder, Split.TRAIN)
+
+    assert examples[-1] == examples[len(examples) - 1]
+    assert examples[-2:] == list(examples)[-2:]
+    with pytest.raises(IndexError):
+        examples[len(examples)]
+    with pytest.raises(IndexError):
+        examples.origin(len(examples))

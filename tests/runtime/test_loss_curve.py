@@ -27,11 +27,7 @@ def test_a_loss_that_falls_to_a_tenth_is_drawn_by_its_logarithm() -> None:
     history: list[Entry] = [{"step": step, "loss": 10.0 ** (3 - step)} for step in range(1, 4)]
 
     assert draw_loss_curve(history, width=9, height=3, marks=ASCII) == (
-        "100 |   .\n"
-        "    |     .\n"
-        "  1 |        .\n"
-        "    +---------\n"
-        ". loss  log scale  step 3"
+        "100 |   .\n    |     .\n  1 |        .\n    +---------\n. loss  log scale  step 3"
     )
 
 

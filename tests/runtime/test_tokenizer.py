@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from softprompt_plan.tokenizer_file import read_tokenizer
 from softprompt_plan.vocabulary import ModelSourceKind
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.run import Run
@@ -64,6 +65,12 @@ def test_a_folders_tokenizer_is_relative_to_the_spec(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(run_of(tmp_path, "models/tiny"))
 
     assert list(tokenizer.encode_batch(["yes no maybe"])[0].ids) == [1, 2, 0]
+
+
+def test_a_tokenizer_says_what_it_is(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "model")
+
+    assert load_tokenizer(run_of(tmp_path, "model")).digest == read_tokenizer(folder).digest
 
 
 def test_a_hub_id_in_the_cache_needs_no_network(

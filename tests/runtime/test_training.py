@@ -100,6 +100,20 @@ def test_the_same_plan_trains_the_same_prompt_twice(folder: Path) -> None:
     assert same(train(folder), train(folder, resume=ResumePolicy.NEVER))
 
 
+def test_rows_from_the_cache_train_the_same_prompt_by_the_same_losses(
+    folder: Path, cache: Path
+) -> None:
+    cold, cold_losses = train(folder), losses(folder)
+    made = {path: path.read_bytes() for path in (cache / "rows").iterdir()}
+
+    warm = train(folder, resume=ResumePolicy.NEVER)
+
+    assert len(made) == 2  # training and validation rows
+    assert {path: path.read_bytes() for path in (cache / "rows").iterdir()} == made
+    assert same(cold, warm)
+    assert losses(folder) == cold_losses
+
+
 def test_another_seed_trains_another_prompt(folder: Path) -> None:
     assert not same(train(folder), train(folder, name="other", seed=99))
 
