@@ -28,7 +28,11 @@ _HELP = {
     "`data.fields`",
 }
 _OF_FILE = rules.DATA_UNREADABLE
-_TABLE_NOTE = "rows of such data are no lines: the number is the row's, counted from 1"
+_TABLE_NOTE = "this data has no lines: {row} is the number of the row, counted from 1"
+_TABLE_HELP = {
+    RowFaultKind.NON_STRING: "store the column as text, and leave rows without a value out",
+    RowFaultKind.MISSING_FIELD: "name the column under the task's `data.fields`",
+}
 _REASONS = {
     UnfitReason.NOTHING_TO_CUT: "no `truncate_field` holds text",
     UnfitReason.CUT_TOO_LITTLE: "{least} are left with every `truncate_field` empty",
@@ -61,7 +65,7 @@ def row_fault_finding(fault: RowFault) -> RowFinding:
         field=fault.field,
         rule=_RULES.get(fault.kind, of_row),
         values={"detail": fault.detail.removesuffix(" at")},
-        help=_HELP.get(fault.kind, ""),
+        help=(_HELP | _TABLE_HELP if is_table(fault.file) else _HELP).get(fault.kind, ""),
     )
 
 
@@ -106,7 +110,8 @@ def _diagnose(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnost
         lines = {} if is_table(file) else _read_lines(file, {finding.line for finding in in_file})
         for finding in in_file:
             span = _span(finding, lines.get(finding.line, ""), world.shown(file))
-            notes = _TABLE_NOTE if is_table(file) and finding.rule is not _OF_FILE else ()
+            of_row = is_table(file) and finding.rule is not _OF_FILE
+            notes = _TABLE_NOTE.format(row=finding.line) if of_row else ()
             yield finding.rule.at(span, notes=notes, help=finding.help or (), **finding.values)
 
 
