@@ -66,11 +66,11 @@ def test_fields_are_not_mixed_up_when_rows_are_compared(folder: Path) -> None:
 
 
 def test_contrary_rows_are_a_warning_where_answers_are_labels(folder: Path) -> None:
-    rows = _rows("a=x", "a=y")
+    torn, spaced, test = _rows("a=x", "a=y"), _rows("a=x", "a= x"), _rows("b=x")
 
-    assert codes(_checked(folder, train=rows).diagnostics) == []
-    assert codes(_checked(folder, ACCURACY, train=rows).diagnostics) == ["SP0357"]
-    assert codes(_checked(folder, ACCURACY, train=_rows("a=x", "a= x")).diagnostics) == []
+    assert codes(_checked(folder, train=torn, test=test).diagnostics) == []
+    assert codes(_checked(folder, ACCURACY, train=torn, test=test).diagnostics) == ["SP0357"]
+    assert codes(_checked(folder, ACCURACY, train=spaced, test=test).diagnostics) == []
 
 
 def test_columns_that_no_field_uses_are_counted(folder: Path) -> None:
@@ -181,7 +181,8 @@ def test_figures_are_those_of_a_recount(
 
     for name, rows in (("train", train), ("validation", validation)):
         split = found[name]
-        pairs, texts = {tuple(row.values()) for row in rows}, {row["text"] for row in rows}
+        pairs = {(row["text"], row["mood"]) for row in rows}
+        texts = {row["text"] for row in rows}
         filled = [f"{row['text']} mood:{row['mood']}".rstrip(" ") for row in rows]
         lengths = [10 + len(text.encode()) + 1 for text in filled]
         assert split.num_rows == len(rows)
