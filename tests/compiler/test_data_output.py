@@ -124,16 +124,16 @@ def test_people_get_tables_and_sentences(folder: Path, capsys: pytest.CaptureFix
                         longest,
 task  split       rows    tokens
 mood  train          4        34
-      validation     2        33
+      validation     2        31
       test           2        26
 
 task  tokens, before cutting  mean  median  95 %  longest
 mood  virtual tokens           5.0       5     5        5
       BOS, EOS                 1.0       1     1        1
       text of the template    13.0      13    13       13
-      {text}                   7.5       7    11       11
+      {text}                   7.8       7    11       11
       {mood}                   3.5       3     4        4
-      the whole row           30.0      26    34       34
+      the whole row           30.2      30    34       34
 
 task  label  train  validation  test
 mood  glad       2           1     1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDEST_NAME = 24  # terminal columns of a task, a field or a label
+_UNBOUNDED = 100_000  # columns of a terminal on which any table fits
 _MOST_LABELS = 12
 
 
@@ -61,8 +62,10 @@ def _tables(console: "Console", columns: Sequence[_Column]) -> "Iterator[Table]"
     """The columns as one table, or as several where one would be too wide."""
     names = [column for column in columns if column.is_name]
     kept: list[_Column] = []
+    unbounded = console.options.update(max_width=_UNBOUNDED)
     for column in columns[len(names) :]:
-        if kept and console.measure(_table([*names, *kept, column])).maximum > console.width:
+        table = _table([*names, *kept, column])
+        if kept and console.measure(table, options=unbounded).maximum > console.width:
             yield _table([*names, *kept])
             kept = []
         kept.append(column)
