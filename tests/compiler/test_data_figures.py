@@ -90,14 +90,17 @@ def test_a_thousand_names_of_columns_are_kept_and_the_others_counted(folder: Pat
 
 
 def test_labels_are_counted_where_a_metric_takes_answers_for_labels(folder: Path) -> None:
-    splits = {"train": _rows("a=x", "b= x", "c=y "), "test": [*_rows("d=y"), {"text": "e"}]}
+    train: list[Row] = _rows("a=x", "b= x", "c=y ")
+    test: list[Row] = [*_rows("d=y"), {"text": "e"}]
 
-    found = _splits(_checked(folder, "metrics: [macro_f1]", **splits))
+    found = _splits(_checked(folder, "metrics: [macro_f1]", train=train, test=test))
     assert {name: each.labels and each.labels.counts for name, each in found.items()} == {
         "train": {"x": 2, "y": 1},
         "test": {"y": 1},
     }
-    assert _splits(_checked(folder, "metrics: [f1]", **splits))["train"].labels is None
+    assert (
+        _splits(_checked(folder, "metrics: [f1]", train=train, test=test))["train"].labels is None
+    )
 
 
 def test_of_several_accepted_labels_one_that_is_trained_counts(folder: Path) -> None:
