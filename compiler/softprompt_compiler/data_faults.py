@@ -1,10 +1,11 @@
 """Faults of data rows -> diagnostics at the line of the data file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self, final
 
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.catalogue.rule import Rule
@@ -89,46 +90,52 @@ def unfit_finding(row: Row, unfit: Unfit, split: Split) -> RowFinding:
     )
 
 
-def diagnose_rows(
-    findings: Iterable[RowFinding], world: World, *, num_more: int = 0
-) -> list[Diagnostic]:
-    """The diagnostics of findings, each with its line of the data file. Reads each file once.
+def diagnose_rows(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnostic]:
+    """The diagnostics of findings, each with its line of the data file.
 
-    num_more: findings that were not kept; the last diagnostic says how many.
+    A file is read once as long as its findings come in the order of their lines.
     """
-    found = list(_diagnose(findings, world))
-    if num_more:
-        note = f"{num_more:,} more faults of this data are not listed"
-        found[-1] = replace(found[-1], notes=(*found[-1].notes, note))
-    return found
+    for file, group in groupby(findings, key=lambda finding: finding.file):
+        with _Lines(file) as lines:
+            for finding in group:
+                text = "" if is_table(file) else lines.text(finding.line)
+                span = _span(finding, text, world.shown(file))
+                of_row = is_table(file) and finding.rule is not _OF_FILE
+                notes = _TABLE_NOTE.format(row=finding.line) if of_row else ()
+                yield finding.rule.at(span, notes=notes, help=finding.help or (), **finding.values)
 
 
-def _diagnose(findings: Iterable[RowFinding], world: World) -> Iterator[Diagnostic]:
-    by_file = sorted(findings, key=lambda finding: (str(finding.file), finding.line))
-    for file, group in groupby(by_file, key=lambda finding: finding.file):
-        in_file = list(group)
-        lines = {} if is_table(file) else _read_lines(file, {finding.line for finding in in_file})
-        for finding in in_file:
-            span = _span(finding, lines.get(finding.line, ""), world.shown(file))
-            of_row = is_table(file) and finding.rule is not _OF_FILE
-            notes = _TABLE_NOTE.format(row=finding.line) if of_row else ()
-            yield finding.rule.at(span, notes=notes, help=finding.help or (), **finding.values)
+@final
+class _Lines:
+    """The lines of a file by number; empty ones where it cannot be read."""
 
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stream: IO[str] | None = None
+        self._number = 0
+        self._text = ""
 
-def _read_lines(file: Path, numbers: set[int]) -> dict[int, str]:
-    """The texts of some lines; none where the file cannot be read."""
-    found: dict[int, str] = {}
-    last = max(numbers)
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if number in numbers:
-                    found[number] = line.rstrip("\r\n")[:_WIDEST_LINE]
-                if number == last:
-                    break
-    except OSError:
-        return found
-    return found
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def text(self, number: int) -> str:
+        """A line without its end, 1 being the first; not all of it where it is very long."""
+        if self._stream is None or number < self._number:
+            self._open()
+        for line in islice(self._stream or (), max(number - self._number, 0)):
+            self._number += 1
+            self._text = line
+        return self._text.rstrip("\r\n")[:_WIDEST_LINE] if self._number == number else ""
+
+    def _open(self) -> None:
+        self.__exit__()
+        self._number = 0
+        with suppress(OSError):
+            self._stream = self._file.open(encoding="utf-8-sig", errors="replace", newline="\n")
 
 
 def _span(finding: RowFinding, text: str, name: str) -> Span:

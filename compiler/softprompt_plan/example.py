@@ -12,7 +12,9 @@ from typing import final
 from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
 from softprompt_plan.fitting import CutRule, Fitted, fit_rows
 from softprompt_plan.layout import Values, lay_out
+from softprompt_plan.part_lengths import Part, PartCounter
 from softprompt_plan.plan import TaskPlan
+from softprompt_plan.record_values import RecordError, RecordErrorKind, values_of
 from softprompt_plan.template import Field, Template, parse_template
 from softprompt_plan.template_checks import TemplateError, check_template, fatal_faults
 from softprompt_plan.tokenization import Encoding, Tokenizer
@@ -23,6 +25,7 @@ __all__ = [
     "RecordError",
     "RecordErrorKind",
     "RowEncoder",
+    "RowLengths",
     "SpecialTokenError",
     "TemplateError",
     "Tokenizer",
@@ -65,27 +68,18 @@ class Unfit:
     max_seq_length: int
 
 
-class RecordErrorKind(StrEnum):
-    """What is wrong with a field of a record."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowLengths:
+    """How long a row is before anything is cut, virtual tokens, BOS and EOS included."""
 
-    MISSING = "missing"
-    NOT_TEXT = "not_text"
-    LONE_SURROGATE = "lone_surrogate"
+    parts: tuple[int, ...]  # tokens of each of `RowEncoder.parts`
+    cut: tuple[tuple[str, int], ...]  # (truncate field, tokens it would lose)
+    unfit: Unfit | None  # None for a row that can be made to fit
 
-
-class RecordError(ValueError):
-    """A record that the template cannot be filled with. `row` counts from 0 in its batch."""
-
-    def __init__(self, kind: RecordErrorKind, field: str, row: int) -> None:
-        saying = {
-            RecordErrorKind.MISSING: "is missing",
-            RecordErrorKind.NOT_TEXT: "is not text",
-            RecordErrorKind.LONE_SURROGATE: "holds half a surrogate pair, which is no character",
-        }
-        super().__init__(f"row {row}: the field {field!r} {saying[kind]}")
-        self.kind = kind
-        self.field = field
-        self.row = row
+    @property
+    def num_tokens(self) -> int:
+        """Of the whole row."""
+        return sum(self.parts)
 
 
 class SpecialTokenError(ValueError):
@@ -131,47 +125,70 @@ class RowEncoder:
         for_inference: the prompt only, which ends before the answer; the record need not have one.
         Raises RecordError at the first record that lacks a field or holds something but text.
         """
-        fields = self._prompt_fields if for_inference else self._row_fields
-        results: list[Example | Unfit] = []
-        for first in range(0, len(records), _ROWS_AT_ONCE):
-            some = records[first : first + _ROWS_AT_ONCE]
-            rows = [self._values(record, fields, first + at) for at, record in enumerate(some)]
-            results.extend(self._encode(rows, for_inference))
-        return results
+        rows = self._fitted(records, for_inference)
+        return [self._result(row, after, for_inference) for _, row, after in rows]
 
-    def _values(self, record: Mapping[str, object], fields: Sequence[str], row: int) -> Values:
-        values: dict[str, str] = {}
-        for field in fields:
-            value = record.get(field)
-            if value is None and field not in record and field in self._optional:
-                value = ""
-            if not isinstance(value, str):
-                missing = field not in record
-                kind = RecordErrorKind.MISSING if missing else RecordErrorKind.NOT_TEXT
-                raise RecordError(kind, field, row)
-            if not _is_unicode(value):
-                raise RecordError(RecordErrorKind.LONE_SURROGATE, field, row)
-            values[field] = value
-        return values
+    def parts(self, for_inference: bool = False) -> tuple[Part, ...]:
+        """What `measure_batch` counts the tokens of."""
+        return self._counter(for_inference).parts
 
-    def _encode(self, rows: Sequence[Values], for_inference: bool) -> Iterator[Example | Unfit]:
+    def measure_batch(
+        self, records: Sequence[Mapping[str, object]], for_inference: bool = False
+    ) -> list[RowLengths]:
+        """How long each record's row is, part by part, and what it would lose.
+
+        Costs little more than tokenizing, and less than `encode_batch`. Raises RecordError.
+        """
+        counter, num_eos = self._counter(for_inference), 0 if for_inference else len(self._eos)
+        measured: list[RowLengths] = []
+        for values, row, after in self._fitted(records, for_inference):
+            fits = after.row.num_tokens <= self._limit(for_inference)
+            # EOS counts in the loss, unless it is all that there is.
+            learns = for_inference or (num_eos and after.row.num_tokens)
+            result = None if fits and learns else self._result(row, after, for_inference)
+            measured.append(
+                RowLengths(
+                    parts=counter.count(values, row),
+                    cut=_tokens_cut(after),
+                    unfit=result if isinstance(result, Unfit) else None,
+                )
+            )
+        return measured
+
+    def _counter(self, for_inference: bool) -> PartCounter:
         layout = self._prompt if for_inference else self._row
+        num_special = len(self._bos) + (0 if for_inference else len(self._eos))
+        return PartCounter(layout.whole, self._task.answer_field, num_special)
+
+    def _limit(self, for_inference: bool) -> int:
+        """Of a row's text and virtual tokens."""
         eos = () if for_inference else self._eos
-        limit = self._max_seq_length - len(self._bos) - len(eos)
-        encoded = encode_rows(layout, self._tokenizer, rows)
-        too_long = {at: (rows[at], row) for at, row in enumerate(encoded) if row.num_tokens > limit}
-        fitted = self._fit(layout, limit, too_long)
-        for at, row in enumerate(encoded):
-            after = fitted.get(at) or Fitted(row=row, cuts=())
-            if after.row.num_tokens > limit:
-                yield self._unfit(_too_long(after), row, after, eos)
-                continue
-            example = self._example(after, eos)
-            # Nothing predicts a row's first token, so it is never in the loss.
-            if for_inference or True in example.loss_mask[1:]:
-                yield example
-            else:
-                yield self._unfit(UnfitReason.NOTHING_TO_LEARN, row, after, eos)
+        return self._max_seq_length - len(self._bos) - len(eos)
+
+    def _fitted(
+        self, records: Sequence[Mapping[str, object]], for_inference: bool
+    ) -> Iterator[tuple[Values, EncodedRow, Fitted]]:
+        """Each record's texts, its full row, and the row after cutting."""
+        fields = self._prompt_fields if for_inference else self._row_fields
+        layout, limit = self._prompt if for_inference else self._row, self._limit(for_inference)
+        for first in range(0, len(records), _ROWS_AT_ONCE):
+            some = enumerate(records[first : first + _ROWS_AT_ONCE], start=first)
+            rows = [values_of(record, fields, self._optional, at) for at, record in some]
+            encoded = encode_rows(layout, self._tokenizer, rows)
+            longer = [at for at, row in enumerate(encoded) if row.num_tokens > limit]
+            fitted = self._fit(layout, limit, {at: (rows[at], encoded[at]) for at in longer})
+            for at, row in enumerate(encoded):
+                yield rows[at], row, fitted.get(at) or Fitted(row=row, cuts=())
+
+    def _result(self, row: EncodedRow, after: Fitted, for_inference: bool) -> Example | Unfit:
+        eos = () if for_inference else self._eos
+        if after.row.num_tokens > self._limit(for_inference):
+            return self._unfit(_too_long(after), row, after, eos)
+        example = self._example(after, eos)
+        # Nothing predicts a row's first token, so it is never in the loss.
+        if for_inference or True in example.loss_mask[1:]:
+            return example
+        return self._unfit(UnfitReason.NOTHING_TO_LEARN, row, after, eos)
 
     def _fit(
         self, layout: RowLayout, limit: int, rows: Mapping[int, tuple[Values, EncodedRow]]
@@ -212,9 +229,13 @@ class RowEncoder:
             input_ids=tuple(ids),
             answer_start=start,
             loss_mask=loss_mask_of(ids, start),
-            cut=tuple((cut.field, cut.num_tokens) for cut in fitted.cuts),
+            cut=_tokens_cut(fitted),
             cut_spans=tuple((cut.start, cut.end) for cut in fitted.cuts),
         )
+
+
+def _tokens_cut(fitted: Fitted) -> tuple[tuple[str, int], ...]:
+    return tuple((cut.field, cut.num_tokens) for cut in fitted.cuts)
 
 
 def _too_long(after: Fitted) -> UnfitReason:
@@ -274,13 +295,3 @@ def _special(name: str, token_id: int | None) -> tuple[int, ...]:
     if token_id is None:
         raise SpecialTokenError(f"the tokenizer has no {name}")
     return (token_id,)
-
-
-def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -7,6 +7,7 @@ data are plain text.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeAlias
 
 from softprompt_plan.template import Field, Segment, VirtualMarker
@@ -41,6 +42,12 @@ class Stretch:
                 return at - self._num_trimmed(self._filled(values))
             at += len(values[piece] if is_field else piece)
         return None
+
+    def piece_ends(self, values: Values) -> list[int]:
+        """The character of `text` behind each piece, outside the text where it is trimmed."""
+        lengths = [len(values[piece] if is_field else piece) for is_field, piece in self.pieces]
+        trimmed = self._num_trimmed(self._filled(values)) if self.trim_left != "" else 0
+        return [end - trimmed for end in accumulate(lengths)]
 
     def count_field(self, name: str) -> int:
         """How often the field stands in the stretch."""

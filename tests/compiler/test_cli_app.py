@@ -137,10 +137,14 @@ def test_any_character_can_be_printed_on_any_terminal(folder: Path) -> None:
     assert "\\u540d\\u524d" in outcome.err
 
 
+_HEAVY = {"torch", "transformers", "pytorch_lightning", "softprompt_runtime", "numpy"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["validate", "spec.yaml"],
+        ["validate", "spec.yaml", "--no-data"],
+        ["validate", "spec.yaml", "-o", "json"],
         ["compile", "spec.yaml", "--out", "out"],
         ["explain", "training.max_epochs"],
         ["schema"],
@@ -149,13 +153,19 @@ def test_any_character_can_be_printed_on_any_terminal(folder: Path) -> None:
 def test_no_command_of_the_compiler_imports_torch_or_rich(
     arguments: list[str], folder: Path
 ) -> None:
+    _assert_does_not_import(_HEAVY | {"rich"}, arguments)
+
+
+def test_a_table_of_rows_needs_rich_and_no_torch(folder: Path) -> None:
+    _assert_does_not_import(_HEAVY, ["validate", "spec.yaml"])
+
+
+def _assert_does_not_import(names: set[str], arguments: list[str]) -> None:
     program = (
         "import sys\n"
         "from softprompt_compiler.cli.app import run\n"
         f"code = run({arguments!r})\n"
-        "heavy = {'torch', 'transformers', 'pytorch_lightning', 'softprompt_runtime', 'rich',"
-        " 'numpy'}\n"
-        "sys.exit(code or sorted(heavy & set(sys.modules)) or None)\n"
+        f"sys.exit(code or sorted({names!r} & set(sys.modules)) or None)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -25,9 +25,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_sound_spec_is_praised_on_standard_output(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcome = call(capsys, "validate", "spec.yaml")
+    outcome = call(capsys, "validate", "spec.yaml", "--no-data")
 
     assert (outcome.code, outcome.out, outcome.err) == (0, "spec.yaml: sound\n", "")
+
+
+def test_what_the_rows_are_like_is_told_before_the_praise(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = call(capsys, "validate", "spec.yaml")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[2].split() == ["mood", "train", "4", "34"]
+    assert outcome.out.endswith("\n2 optimizer steps\n\nspec.yaml: sound\n")
 
 
 def test_faults_go_to_standard_error_with_a_closing_line(
@@ -44,7 +54,8 @@ def test_several_specs_are_told_apart(folder: Path, capsys: pytest.CaptureFixtur
     outcome = call(capsys, "validate", "wrong.yaml", "spec.yaml", "none.yaml")
 
     assert outcome.code == 1
-    assert outcome.out == "spec.yaml: sound\n"
+    assert outcome.out.startswith("spec.yaml\n\n")
+    assert outcome.out.endswith("\n\nspec.yaml: sound\n")
     assert "1 error in wrong.yaml" in outcome.err
     assert "1 error in none.yaml" in outcome.err
 
@@ -98,7 +109,7 @@ def test_colors_are_as_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_standard_input_is_a_spec_of_the_working_folder(folder: Path) -> None:
-    good = spawn(folder, "validate", "-", stdin=SPEC.encode())
+    good = spawn(folder, "validate", "-", "--no-data", stdin=SPEC.encode())
     bad = spawn(folder, "validate", "-", stdin=b"\xff")
 
     assert (good.code, good.out) == (0, "-: sound\n")

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from softprompt_compiler.data_report import summary_lines
+from softprompt_compiler.data_report import SplitReport
+from softprompt_compiler.diagnostic import Severity
+from softprompt_compiler.finding_log import MOST_SHOWN
 from softprompt_compiler.pipeline import Checked
 from tests.compiler.specs import check, codes, spec, task
 
@@ -37,6 +39,11 @@ def _check(folder: Path, *lines: str, extra: str = "", training: str = "max_step
     return check(text, folder, read_data=True)
 
 
+def _split(checked: Checked, at: int = 0) -> SplitReport:
+    assert checked.data is not None
+    return checked.data.splits[at]
+
+
 def test_sound_rows_are_counted_in_silence(folder: Path) -> None:
     _write(folder, "train", [GOOD] * 40)
     _write(folder, "test", [{"text": "Hooray!", "mood": "glad"}])
@@ -45,11 +52,12 @@ def test_sound_rows_are_counted_in_silence(folder: Path) -> None:
 
     assert checked.diagnostics == ()
     assert checked.data is not None
+    assert checked.data.num_steps == 20
     # 10 virtual tokens, 10 + 6 + 3 bytes, EOS; a test row has neither answer nor EOS
-    assert summary_lines(checked.data) == [
-        "mood train: 40 rows, longest 30 tokens",
-        "mood test: 1 rows, longest 23 tokens",
-        "20 optimizer steps",
+    found = [(each.split, each.num_rows, each.tokens) for each in checked.data.splits]
+    assert [(split, rows, tokens and tokens.whole.counts) for split, rows, tokens in found] == [
+        ("train", 40, {30: 40}),
+        ("test", 1, {23: 1}),
     ]
 
 
@@ -77,19 +85,30 @@ def test_every_fault_of_a_row_is_reported_and_the_row_counted_once(folder: Path)
     checked = _check(folder)
 
     assert codes(checked.diagnostics) == ["SP0343", "SP0343", "SP0342", "SP0342"]
-    assert checked.data is not None
-    assert (checked.data.summaries[0].num_rows, checked.data.summaries[0].num_faulty) == (3, 2)
+    split = _split(checked)
+    assert (split.num_rows, split.num_faulty, split.missing) == (3, 2, {"text": 1, "mood": 1})
 
 
-def test_thousands_of_faults_are_counted_and_not_kept(folder: Path) -> None:
-    _write(folder, "train", [{"text": "x"}] * 2500)
+def test_a_few_faults_of_each_kind_are_shown_and_all_are_told(folder: Path) -> None:
+    rows: Rows = [{"text": f"{at}"} for at in range(2500)]
+    _write(folder, "train", [*rows, {"text": 1, "mood": "sad"}])
+    _write(folder, "test", [{}] * (MOST_SHOWN + 1))
 
     checked = _check(folder)
-
-    assert len(checked.diagnostics) == 1000
-    assert checked.diagnostics[-1].notes == ("1,500 more faults of this data are not listed",)
     assert checked.data is not None
-    assert checked.data.summaries[0].num_faulty == 2500
+    every = list(checked.data.findings.every())
+
+    assert codes(checked.diagnostics) == ["SP0342"] * 2 * MOST_SHOWN + ["SP0343"]
+    notes = {each.notes for each in checked.diagnostics if each.notes}
+    assert notes == {
+        ("2,495 more like this in the train data of task `mood`",),
+        ("1 more like this in the test data of task `mood`",),
+    }
+    assert [each.span.line for each in every] == [*range(1, 2502), *range(1, MOST_SHOWN + 2)]
+    assert every[1776].span.text == '{"text": "1776"}'
+    assert every[2500].code == "SP0343"
+    assert checked.data.num_unlisted(Severity.ERROR) == 2496
+    assert _split(checked).num_faulty == 2501
 
 
 def test_rows_that_are_cut_are_counted_by_field(folder: Path) -> None:
@@ -98,9 +117,11 @@ def test_rows_that_are_cut_are_counted_by_field(folder: Path) -> None:
     checked = _check(folder, "truncate_field: text")
 
     assert checked.diagnostics == ()
-    assert checked.data is not None
-    assert checked.data.summaries[0].num_cut == {"text": 2}
-    assert checked.data.summaries[0].longest == 128
+    tokens = _split(checked).tokens
+    assert tokens is not None
+    assert (tokens.num_cut, tokens.num_unfit) == (2, 0)
+    assert tokens.cut["text"].counts == {112: 2}
+    assert tokens.whole.counts == {30: 1, 240: 2}
 
 
 def test_rows_that_cannot_be_cut_are_refused_at_their_line(folder: Path) -> None:
@@ -118,8 +139,9 @@ def test_rows_that_cannot_be_cut_are_left_out_where_the_spec_says_so(folder: Pat
     checked = _check(folder, "data: {train: train.jsonl, too_long: skip}")
 
     assert checked.diagnostics == ()
-    assert checked.data is not None
-    assert checked.data.summaries[0].num_too_long == 1
+    tokens = _split(checked).tokens
+    assert tokens is not None
+    assert tokens.num_unfit == 1
 
 
 def test_a_test_prompt_that_is_too_long_is_a_warning(folder: Path) -> None:
@@ -139,8 +161,7 @@ def test_training_without_rows_is_refused(folder: Path, rows: Rows) -> None:
     checked = _check(folder, "data: {train: train.jsonl, too_long: skip}")
 
     assert codes(checked.diagnostics) == ["SP0345"]
-    assert checked.data is not None
-    assert checked.data.summaries[0].num_rows == len(rows)
+    assert _split(checked).num_rows == len(rows)
 
 
 def test_test_answers_may_be_several_or_missing(folder: Path) -> None:
@@ -203,7 +224,7 @@ def test_rows_are_read_where_the_model_is_not_here(folder: Path) -> None:
 
     assert codes(checked.diagnostics) == ["SP0312", "SP0342"]
     assert checked.data is not None
-    assert checked.data.summaries[0].longest is None
+    assert (_split(checked).tokens, checked.data.limit) == (None, None)
 
 
 @pytest.mark.parametrize(

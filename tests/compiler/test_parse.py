@@ -71,7 +71,7 @@ def assert_can_be_shown(found: tuple[Diagnostic, ...]) -> None:
     assert (
         human.render(report, human.Style(color=True, width=40)).isprintable() is False or not found
     )
-    json.render([report])
+    "".join(json.render([report]))
     assert len(github.render([report]).splitlines()) == len(report.diagnostics)
     for each in found:
         length = len(each.span.source.text)

@@ -221,7 +221,7 @@ def test_the_closing_line_counts_in_words() -> None:
 def test_json_says_everything_that_there_is_to_say() -> None:
     fix = Fix.guess(place("num_virtual_tokns"), "num_virtual_tokens")
     found = unknown(label="here", labels=[Label(span=place("mlp"), text="there")], fix=fix)
-    value = json_library.loads(json.render([Report.of("spec.yaml", [found])]))
+    value = json_library.loads("".join(json.render([Report.of("spec.yaml", [found])])))
     start = SPEC.text.index("num_virtual")
     where = {
         "filename": "spec.yaml",
@@ -231,10 +231,11 @@ def test_json_says_everything_that_there_is_to_say() -> None:
     (shown,) = value.pop("diagnostics")
 
     assert value == {
-        "format_version": "1.0",
+        "format_version": "1.1",
         "valid": False,
         "error_count": 1,
         "warning_count": 0,
+        "data": [],
     }
     (label,) = shown.pop("labels")
     assert (label["text"], label["range"]["start"]["line"]) == ("there", 5)
@@ -267,7 +268,9 @@ def test_json_counts_bytes_of_utf_8_and_knows_none_of_an_excerpt() -> None:
     whole = SourceFile(name="s", text="é: x")
     excerpt = SourceFile(name="s", text="é: x", first_line=5)
     values = [
-        json_library.loads(json.render([Report.of("s", [RULE.at(source.span(3), key="a")])]))
+        json_library.loads(
+            "".join(json.render([Report.of("s", [RULE.at(source.span(3), key="a")])]))
+        )
         for source in (whole, excerpt)
     ]
     starts = [value["diagnostics"][0]["range"]["start"] for value in values]
@@ -279,7 +282,7 @@ def test_json_counts_bytes_of_utf_8_and_knows_none_of_an_excerpt() -> None:
 
 
 def test_json_without_findings_is_valid() -> None:
-    value = json_library.loads(json.render([Report.of("s", [])]))
+    value = json_library.loads("".join(json.render([Report.of("s", [])])))
 
     assert (value["valid"], value["diagnostics"]) == (True, [])
 

@@ -131,3 +131,15 @@ TEST_WITHOUT_ANSWERS = Rule(
     _WARNING,
     "{count} of {rows} test rows have no `{field}` to score completions against",
 )
+CONTRARY_ROWS = Rule(
+    "SP0357",
+    "contrary-rows",
+    _WARNING,
+    "{count} of {rows} rows of the {split} data equal an earlier row in all but the label",
+)
+UNTRAINED_LABELS = Rule(
+    "SP0358",
+    "untrained-labels",
+    _WARNING,
+    "{count} of {rows} test rows have a label that is not in the train data",
+)

@@ -97,7 +97,7 @@ def _compile(
         spec_folder=Path(relative).as_posix(),
         read_data=read_data,
     )
-    report = Report.of(spec, compiled.diagnostics)
+    report = Report.of(spec, compiled.diagnostics, compiled.data)
     if compiled.files is None or compiled.plan is None:
         return None, report
     emitted = Emitted(

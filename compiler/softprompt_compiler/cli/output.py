@@ -92,7 +92,8 @@ def _show_human(reports: Sequence[Report], color: ColorChoice) -> None:
 def _show_json(reports: Sequence[Report]) -> None:
     from softprompt_compiler.render.json import render
 
-    put(render(reports))
+    for piece in render(reports):
+        put(piece)
 
 
 def _show_github(reports: Sequence[Report]) -> None:

@@ -5,31 +5,43 @@ at 0 and counts the bytes of the UTF-8 text.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import indent
 from typing import Any
 
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
+from softprompt_compiler.render.data_json import data_object
 from softprompt_compiler.render.report import Report
 from softprompt_compiler.source import SourceFile, Span
 
-FORMAT_VERSION = "1.0"  # 1.x only adds keys
+FORMAT_VERSION = "1.1"  # 1.x only adds keys; 1.1 added `data`
 
 
-def render(reports: Sequence[Report]) -> str:
-    """The reports as one JSON object, in ASCII, ending in a newline."""
+def render(reports: Sequence[Report]) -> Iterator[str]:
+    """The reports as one JSON object, in ASCII, ending in a newline; piece by piece.
+
+    Every fault of every row is in it, so the whole may be larger than memory.
+    """
     errors = sum(report.count(Severity.ERROR) for report in reports)
     value = {
         "format_version": FORMAT_VERSION,
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": sum(report.count(Severity.WARNING) for report in reports),
-        "diagnostics": [
-            {"spec": report.spec, **_diagnostic(each)}
+        "data": [
+            {"spec": report.spec, **data_object(report.data)}
             for report in reports
-            for each in report.diagnostics
+            if report.data is not None
         ],
     }
-    return json.dumps(value, indent=2) + "\n"
+    yield json.dumps(value, indent=2).removesuffix("\n}") + ',\n  "diagnostics": ['
+    between, end = "\n", "]"
+    for report in reports:
+        for each in report.every_diagnostic():
+            text = json.dumps({"spec": report.spec, **_diagnostic(each)}, indent=2)
+            yield between + indent(text, "    ")
+            between, end = ",\n", "\n  ]"
+    yield end + "\n}\n"
 
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:

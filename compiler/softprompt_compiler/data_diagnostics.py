@@ -1,0 +1,93 @@
+"""What is wrong with the rows of a spec as a whole: diagnostics at the spec's own lines."""
+
+from collections.abc import Iterator
+
+from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.data_report import SplitReport
+from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_plan.plan import Plan, TaskPlan
+from softprompt_plan.tokenization import Tokenizer
+from softprompt_plan.vocabulary import InitMethod, Split
+
+_MOST_LABELS = 5  # named in a message
+
+
+def split_diagnostics(
+    resolved: ResolvedSpec, task: TaskPlan, split: SplitReport, train: SplitReport | None
+) -> Iterator[Diagnostic]:
+    """What is wrong with rows that are each without fault. train: the task's train data."""
+    place = resolved.place("tasks", task.name, "data", split.split.value)
+    rows, name = split.num_rows, split.split.value
+    if split.num_empty_answers:
+        hint = "the model learns to answer nothing; leave such rows out"
+        count = split.num_empty_answers
+        yield rules.EMPTY_ANSWERS.at(place, count=count, rows=rows, split=name, help=hint)
+    if split.num_without_answer and task.metrics:
+        field, count = task.answer_field, split.num_without_answer
+        hint = "add the answers, or leave `metrics` out"
+        yield rules.TEST_WITHOUT_ANSWERS.at(place, count=count, rows=rows, field=field, help=hint)
+    if split.num_trained:
+        hint = "scores on rows that were trained on say little; keep the splits apart"
+        count = split.num_trained
+        yield rules.ROWS_IN_TWO_SPLITS.at(place, count=count, rows=rows, split=name, help=hint)
+    if split.num_contrary and split.labels is not None:
+        hint = "no prediction can be right for both; look which label is meant"
+        count = split.num_contrary
+        yield rules.CONTRARY_ROWS.at(place, count=count, rows=rows, split=name, help=hint)
+    if split.split is Split.TEST and train is not None:
+        yield from _label_diagnostics(resolved, task, split, train)
+
+
+def _label_diagnostics(
+    resolved: ResolvedSpec, task: TaskPlan, test: SplitReport, train: SplitReport
+) -> Iterator[Diagnostic]:
+    if test.labels is None or train.labels is None or train.labels.num_others:
+        return
+    trained = train.labels.counts
+    unknown = {label: count for label, count in test.labels.counts.items() if label not in trained}
+    if not unknown or not trained:
+        return
+    shown = ", ".join(f"`{label:.40}`" for label in list(unknown)[:_MOST_LABELS])
+    more = f" and {len(unknown) - _MOST_LABELS} more" if len(unknown) > _MOST_LABELS else ""
+    yield rules.UNTRAINED_LABELS.at(
+        resolved.place("tasks", task.name, "data", "test"),
+        count=sum(unknown.values()),
+        rows=test.num_rows,
+        notes=f"the labels are {shown}{more}" if len(unknown) > 1 else f"the label is {shown}",
+        help="a label that was never seen is hardly ever written; add training rows for it",
+    )
+
+
+def run_diagnostics(plan: Plan, resolved: ResolvedSpec, num_steps: int) -> Iterator[Diagnostic]:
+    """What is wrong with a run of so many optimizer steps."""
+    warmup = plan.training.optim.sched.warmup_steps
+    if 0 < num_steps <= warmup:
+        yield rules.WARMUP_EXCEEDS_RUN.at(
+            resolved.place("training", "optim", "sched", "warmup_steps"),
+            warmup=warmup,
+            steps=num_steps,
+            help=f"write `warmup_steps: {num_steps // 10}`, or train longer",
+        )
+
+
+def init_diagnostics(
+    plan: Plan, resolved: ResolvedSpec, tokenizer: Tokenizer
+) -> Iterator[Diagnostic]:
+    """Words that virtual tokens should start as, and that are too many."""
+    init = plan.prompt_learning.init
+    if init.method is InitMethod.TEXT:
+        given, key = len(tokenizer.encode_batch([init.text or ""])[0].ids), "text"
+    elif init.method is InitMethod.CLASS_LABELS:
+        given, key = len(init.labels), "labels"
+    else:
+        return
+    place = resolved.place("prompt_learning", "init", key)
+    for task in plan.tasks:
+        used = task.num_virtual_tokens
+        if given > used:
+            things = "tokens" if key == "text" else "labels"
+            hint = f"give {used} {things} or fewer"
+            yield rules.INIT_CUT.at(
+                place, used=used, given=given, things=things, task=task.name, help=hint
+            )
