@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
+from softprompt_plan.encoding import EncodedRow, RowFrame, RowLayout, encode_rows
 from softprompt_plan.fitting import CutRule, Fitted, fit_rows
 from softprompt_plan.layout import Values, lay_out
 from softprompt_plan.plan import TaskPlan
@@ -137,6 +137,11 @@ class RowEncoder:
             rows = [self._values(record, fields, first + at) for at, record in enumerate(some)]
             results.extend(self._encode(rows, for_inference))
         return results
+
+    def frame(self, for_inference: bool = False) -> RowFrame:
+        """What all rows of the task have in common, or all its prompts."""
+        layout = self._prompt if for_inference else self._row
+        return RowFrame(layout=layout, bos=self._bos, eos=() if for_inference else self._eos)
 
     def _values(self, record: Mapping[str, object], fields: Sequence[str], row: int) -> Values:
         values: dict[str, str] = {}
