@@ -1,7 +1,7 @@
 """Rows as the model sees them: what `spec preview` shows."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import final
 
@@ -120,7 +120,9 @@ class _Maker:
 
     def _pieces(self, record: Mapping[str, object], example: Example) -> tuple[Piece, ...]:
         frame = self._encoder.frame(for_inference=self._is_prompt)
-        return trace_row(frame, record, example, self._tokenizer)
+        pieces = trace_row(frame, record, example, self._tokenizer)
+        # An example's mask says what training on it would count; nobody trains on a prompt.
+        return tuple(replace(each, in_loss=False) for each in pieces) if self._is_prompt else pieces
 
     def _unfit(self, item: Chosen, row: Row, unfit: Unfit) -> PreviewRow:
         finding = unfit_finding(row, unfit, self._split)

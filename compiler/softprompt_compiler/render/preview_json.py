@@ -27,6 +27,7 @@ def render(preview: Preview) -> Iterator[str]:
 
 def _row(row: PreviewRow) -> dict[str, Any]:
     example = row.example
+    pieces = row.pieces if example else ()  # what the model does not see has no ids
     return {
         "task": row.task,
         "file": row.file,
@@ -37,9 +38,9 @@ def _row(row: PreviewRow) -> dict[str, Any]:
         "limit": row.limit,
         "input_ids": list(example.input_ids) if example else [],
         "answer_start": example.answer_start if example else None,
-        "loss_mask": list(example.loss_mask) if example else [],
+        "loss_mask": [piece.in_loss for piece in pieces for _ in piece.ids],
         "cut": dict(example.cut) if example else {},
-        "pieces": [_piece(piece) for piece in row.pieces] if example else [],
+        "pieces": [_piece(piece) for piece in pieces],
     }
 
 

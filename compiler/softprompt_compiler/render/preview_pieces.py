@@ -3,11 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from softprompt_compiler.preview import PreviewRow, RowStatus
+from softprompt_compiler.render.display import safe
 from softprompt_plan.row_trace import Piece, PieceKind
 
+_STATUS = {
+    RowStatus.OK: "whole",
+    RowStatus.CUT: "cut",
+    RowStatus.UNFIT: "too long",
+    RowStatus.FAULTY: "faulty",
+}
 SPACE = "\u2423"  # a space where it would not be seen
 TAB = "\u21e5"
 LINE_BREAK = "\u21b5"
+
+
+def status_of(row: PreviewRow) -> str:
+    """`cut: context lost 41 tokens`."""
+    word = _STATUS[row.status]
+    return safe(f"{word}: {row.reason}" if row.reason else word)
 
 
 def pill(piece: Piece, task: str, special: Mapping[int, str]) -> str:

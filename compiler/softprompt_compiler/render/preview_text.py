@@ -12,8 +12,15 @@ from itertools import groupby
 from softprompt_compiler.preview import Preview, PreviewRow, RowStatus
 from softprompt_compiler.render.display import cell, safe
 from softprompt_compiler.render.human import Style
-from softprompt_compiler.render.preview_pieces import LINE_BREAK, SPACE, pill, shown_texts
+from softprompt_compiler.render.preview_pieces import (
+    LINE_BREAK,
+    SPACE,
+    pill,
+    shown_texts,
+    status_of,
+)
 from softprompt_plan.row_trace import Piece, PieceKind
+from softprompt_plan.vocabulary import Split
 
 _INDENT = "  "
 _LEAST_WIDTH = 20
@@ -35,11 +42,11 @@ _COLORS = {  # the numbers of ANSI's "select graphic rendition"
 _IN_LOSS = "1;32"
 _UNDERLINED = "4"
 _DIM = "2"
-_STATUS = {
-    RowStatus.OK: ("whole", "\x1b[32m"),
-    RowStatus.CUT: ("cut", "\x1b[33m"),
-    RowStatus.UNFIT: ("too long", "\x1b[1;91m"),
-    RowStatus.FAULTY: ("faulty", "\x1b[1;91m"),
+_STATUS_COLORS = {
+    RowStatus.OK: "\x1b[32m",
+    RowStatus.CUT: "\x1b[33m",
+    RowStatus.UNFIT: "\x1b[1;91m",
+    RowStatus.FAULTY: "\x1b[1;91m",
 }
 
 
@@ -56,7 +63,7 @@ class _Glyph:
 
 def render(preview: Preview, style: Style) -> Iterator[str]:
     """The legend, then row after row, each ending in a newline. Nothing if there are no rows."""
-    legend = "".join(f"{line}\n" for line in _lines(_legend(style), style, style.width))
+    legend = "".join(f"{line}\n" for line in _lines(_legend(preview, style), style, style.width))
     for row in preview.rows:
         yield f"{legend}\n{_head(row, style)}\n"
         legend = ""
@@ -66,14 +73,13 @@ def render(preview: Preview, style: Style) -> Iterator[str]:
 
 
 def _head(row: PreviewRow, style: Style) -> str:
-    word, color = _STATUS[row.status]
-    status = style.paint(safe(f"{word}: {row.reason}" if row.reason else word), color)
+    status = style.paint(status_of(row), _STATUS_COLORS[row.status])
     size = [] if row.num_tokens is None else [f"{row.num_tokens:,}/{row.limit:,} tokens"]
     where = style.paint(f"{row.task}  {safe(row.file)}:{row.line}", _BOLD)
     return "  ".join([where, *size, status])
 
 
-def _legend(style: Style) -> Iterator[_Glyph]:
+def _legend(preview: Preview, style: Style) -> Iterator[_Glyph]:
     yield from _text(_PILL.format("task 0-9"), _color_of(PieceKind.VIRTUAL, style))
     yield from _text(" virtual tokens; ")
     if style.color:
@@ -81,9 +87,10 @@ def _legend(style: Style) -> Iterator[_Glyph]:
         yield from _text(" underlined in turn; ")
     else:
         yield from _text(f"a{_BORDER}b border of two tokens, as is each space; ")
-    loss = "counts in the loss"
-    yield from _text(loss if style.color else _LOSS.format(loss), _IN_LOSS)
-    yield from _text("; ")
+    if preview.split is not Split.TEST:  # a prompt is not trained on
+        loss = "counts in the loss"
+        yield from _text(loss if style.color else _LOSS.format(loss), _IN_LOSS)
+        yield from _text("; ")
     yield from _text(_marked(PieceKind.CUT, "cut away", style), _color_of(PieceKind.CUT, style))
     yield from _text("; ")
     unread = _marked(PieceKind.UNREAD, "gives no token", style)
@@ -113,18 +120,13 @@ def _pieces(
             if piece.ids:
                 underlined = not underlined
             if not style.color:
-                text = _with_border(text, piece, after_text=after_text)
+                if after_text and piece.ids and not text.startswith(" "):
+                    yield from _text(_BORDER)
+                text = text[:1] + text[1:].replace(" ", SPACE)  # a plain space tells a border
             yield from _text(text, _joined(color, _UNDERLINED) if underlined else color)
         else:
             yield from _text(_marked(piece.kind, text, style), color)
         after_text = piece.kind is PieceKind.TEXT
-
-
-def _with_border(text: str, piece: Piece, *, after_text: bool) -> str:
-    """A token's text in which a plain space stands at its begin only, and so tells the border."""
-    begin = text[:1]
-    text = begin + text[1:].replace(" ", SPACE)
-    return _BORDER + text if after_text and piece.ids and begin != " " else text
 
 
 def _joined(*colors: str) -> str:
