@@ -1,4 +1,4 @@
-"""A real browser that looks at a page: Debian's Chromium, without a screen and without a network."""
+"""A real browser to look at a page with: Debian's Chromium, without a screen."""
 
 import shutil
 from collections.abc import Iterator

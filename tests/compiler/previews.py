@@ -8,10 +8,12 @@ from softprompt_plan.row_trace import trace_row
 from softprompt_plan.vocabulary import Split
 from tests.strategies import RowCase
 
+SPECIAL = {3071: "<|endoftext|>"}
+
 
 def preview_of(*rows: PreviewRow, split: Split = Split.TRAIN) -> Preview:
     """A preview of these rows."""
-    return Preview(spec="spec.yaml", split=split, special={3071: "<|endoftext|>"}, rows=rows)
+    return Preview(spec="spec.yaml", split=split, special=SPECIAL, rows=rows)
 
 
 def row_of(case: RowCase) -> PreviewRow:

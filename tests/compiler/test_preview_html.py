@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from hypothesis import given
 from selenium.webdriver.common.by import By
 
 from softprompt_compiler.preview import RowStatus
+from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.preview_html import render
+from softprompt_compiler.render.preview_pieces import pill
 from softprompt_plan.vocabulary import Split
 from tests.compiler import browser
-from tests.compiler.previews import joined, preview_of, row_of
+from tests.compiler.previews import SPECIAL, joined, preview_of, row_of
 from tests.strategies import RowCase, cut_row_cases, row_cases
 from tests.task_plans import task_plan
 
@@ -81,21 +84,21 @@ def test_no_text_of_the_data_becomes_markup(shown: RowCase):
     assert text.isascii()
     assert page.tags <= usual.tags | {"del"}
     assert page.attributes <= usual.attributes
-    kept = "".join(piece.text for piece in row_of(shown).pieces)
-    letters = re.sub(r"[^A-Za-z0-9{}<>&;|/]", "", kept)
-    assert letters in re.sub(r"[^A-Za-z0-9{}<>&;|/]", "", _without_names(page.rows[0]))
+    pieces = row_of(shown).pieces
+    words = (piece.text or f"\u27e6{pill(piece, 'squad', SPECIAL)}\u27e7" for piece in pieces)
+    assert _visible(page.rows[0]) == _visible(safe("".join(words)))
 
 
-def _without_names(row: str) -> str:
-    """Without pills, and without the signs of characters that are not shown."""
-    return re.sub(r"\u27e6[^\u27e7]*\u27e7", "", row)
+def _visible(text: str) -> str:
+    """Without white space and the signs for it."""
+    return re.sub(r"[\s\u2400-\u2426\u21b5\u21e5]", "", text)
 
 
 def test_the_page_asks_for_nothing():
     text = joined(render(preview_of(row_of(hostile_case()))))
     page = parsed(text)
 
-    assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
+    assert "default-src 'none'; style-src 'unsafe-inline'" in text
     assert not page.tags & {"script", "img", "link", "iframe", "object", "base"}
     assert not page.attributes & {"src", "href", "style", "onclick", "onerror"}
 
@@ -152,7 +155,7 @@ def _check_words(driver: browser.Chrome) -> None:
     assert row.text.startswith("\u27e6BOS <|endoftext|>\u27e7\u27e6squad 0-2\u27e7")
     assert row.text.splitlines()[-1] == "Answer: <b>yes</b>\u27e6EOS <|endoftext|>\u27e7"
     (lost,) = row.find_elements(By.TAG_NAME, "del")
-    assert lost.text == "the the\u2423"
+    assert lost.text == " the the\u2423"
     assert "faulty: <b>no text</b>" in driver.find_element(By.TAG_NAME, "main").text
     assert driver.find_elements(By.CSS_SELECTOR, "script, img, b") == []
 
@@ -172,6 +175,6 @@ def _check_styles(driver: browser.Chrome) -> str:
         )
         assert (each.get_attribute("title") or "").endswith("counts in the loss")
     tokens = row.find_elements(By.CSS_SELECTOR, ".token")
-    for one, next_ in zip(tokens, tokens[1:], strict=False):
-        assert one.get_attribute("class") != next_.get_attribute("class")
+    classes = [token.get_attribute("class") for token in tokens]
+    assert all(one != following for one, following in pairwise(classes))
     return driver.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")

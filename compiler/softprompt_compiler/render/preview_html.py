@@ -5,6 +5,8 @@ The page is Jinja's with everything escaped, and in ASCII, so that no encoding c
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from softprompt_compiler.preview import Preview, PreviewRow
 from softprompt_compiler.render.display import cell, safe
@@ -18,6 +20,9 @@ from softprompt_compiler.render.preview_pieces import (
 )
 from softprompt_plan.row_trace import Piece, PieceKind
 from softprompt_plan.vocabulary import Split
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _BUFFERED = 64  # fragments written at once
 
@@ -46,17 +51,9 @@ class _Row:
 
 def render(preview: Preview) -> Iterator[str]:
     """The page, in pieces, as rows come."""
-    from importlib.resources import files
-
-    from jinja2 import Environment, StrictUndefined
-
-    source = files("softprompt_templates").joinpath("preview.html.j2").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     is_prompt = preview.split is Split.TEST
     what = "Prompts of the test rows" if is_prompt else f"Rows of the {preview.split} data"
-    stream = environment.from_string(source).stream(
+    stream = _page().stream(
         spec=safe(preview.spec),
         split=preview.split.value,
         about=f"{what}, as the model sees them.",
@@ -67,6 +64,19 @@ def render(preview: Preview) -> Iterator[str]:
     stream.enable_buffering(_BUFFERED)
     for text in stream:
         yield text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+@cache
+def _page() -> "Template":
+    from importlib.resources import files
+
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("softprompt_templates").joinpath("preview.html.j2").read_text("utf-8")
+    return environment.from_string(source)
 
 
 def _row(row: PreviewRow, preview: Preview) -> _Row:
