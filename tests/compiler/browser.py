@@ -1,7 +1,7 @@
 """A real browser to look at a page with: Debian's Chromium, without a screen."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _FLAGS = (
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Chrome]:
+def browser(profile: Path) -> Generator[Chrome]:
     """A browser with a profile of its own in the folder `profile`."""
     assert BROWSER is not None
     assert DRIVER is not None

@@ -169,7 +169,7 @@ def _lines(glyphs: Iterator[_Glyph], style: Style, width: int) -> Iterator[str]:
         while line and glyph.width and _width(line) + glyph.width > width:
             spaces = [at for at, each in enumerate(line) if each.is_space]
             stop = spaces[-1] + 1 if spaces else len(line)
-            yield _painted(line[:stop], style)
+            yield _painted(line[: stop - (line[stop - 1].shown == " ")], style)
             line = line[stop:]
         line.append(glyph)
         if glyph.ends_line:
