@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,12 @@ def test_the_page_asks_for_nothing():
     assert "default-src 'none'; style-src 'unsafe-inline'" in text
     assert not page.tags & {"script", "img", "link", "iframe", "object", "base"}
     assert not page.attributes & {"src", "href", "style", "onclick", "onerror"}
+
+
+def test_no_value_of_the_page_s_template_is_excused_from_escaping():
+    source = files("softprompt_templates").joinpath("preview.html.j2").read_text("utf-8")
+
+    assert re.findall(r"\|\s*safe|autoescape\s+false|Markup|<[^>]*=\s*\{\{", source) == []
 
 
 def test_the_names_of_specs_and_files_are_text_too():
