@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from softprompt_plan.example import Example, RowEncoder, Tokenizer, Unfit
+from softprompt_plan.example import Example, RowEncoder, Unfit
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.template import parse_template
+from softprompt_plan.tokenization import TracingTokenizer
 from softprompt_plan.vocabulary import TruncateSide
 from tests import tokenizers_for_tests
 from tests.task_plans import task_plan
@@ -124,7 +125,7 @@ class RowCase:
     limit: int
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> TracingTokenizer:
         """The tokenizer."""
         return TOKENIZERS[self.tokenizer_name]()
 

@@ -4,14 +4,17 @@ from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.world import World
-from softprompt_plan.tokenization import FastTokenizer, Tokenizer
+from softprompt_plan.tokenization import FastTokenizer
 from softprompt_plan.tokenizer_file import TokenizerError
 
 
 def load_tokenizer(
-    resolved: ResolvedSpec, world: World
-) -> tuple[Tokenizer | None, list[Diagnostic]]:
-    """The tokenizer that rows are encoded with. None where it is not here, or cannot be used."""
+    resolved: ResolvedSpec, world: World, *, decodes: bool = False
+) -> tuple[FastTokenizer | None, list[Diagnostic]]:
+    """The tokenizer that rows are encoded with. None where it is not here, or cannot be used.
+
+    decodes: whether it is to know the special tokens' texts too, which takes longer.
+    """
     files = resolved.model.files
     if files is None:  # a hub id that is not in the cache; a warning has said so
         return None, []
@@ -34,6 +37,7 @@ def load_tokenizer(
 
     try:
         backend = Backend.from_str(read.encode_json)
+        decoder = Backend.from_str(read.decode_json) if decodes else None
     except Exception as error:
         return None, [rules.TOKENIZER_UNREADABLE.at(place, reason=str(error))]
-    return FastTokenizer(backend, read.bos_id, read.eos_id), []
+    return FastTokenizer(backend, read.bos_id, read.eos_id, decoder), []

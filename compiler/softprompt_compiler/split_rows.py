@@ -41,8 +41,13 @@ def rows_of(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Row
 
 def row_encoder(plan: Plan, task: TaskPlan, split: Split, tokenizer: Tokenizer) -> RowEncoder:
     """The encoder as the runtime makes it: a test row leaves room for its completion."""
+    return RowEncoder(task, tokenizer, row_limit(plan, split), plan.inference.add_bos)
+
+
+def row_limit(plan: Plan, split: Split) -> int:
+    """The most tokens of a row, or of a prompt."""
     room = plan.inference.tokens_to_generate if split is Split.TEST else 0
-    return RowEncoder(task, tokenizer, plan.model.max_seq_length - room, plan.inference.add_bos)
+    return plan.model.max_seq_length - room
 
 
 def prompt_record(row: Row, task: TaskPlan) -> dict[str, str | list[str]]:

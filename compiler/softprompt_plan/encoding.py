@@ -37,6 +37,15 @@ class RowLayout:
     prompt: Layout | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowFrame:
+    """What the rows of a task have in common: their layout, and the tokens around it."""
+
+    layout: RowLayout
+    bos: tuple[int, ...]
+    eos: tuple[int, ...]
+
+
 def encode_rows(
     layout: RowLayout, tokenizer: Tokenizer, rows: Sequence[Values]
 ) -> list[EncodedRow]:

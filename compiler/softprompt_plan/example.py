@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from softprompt_plan.encoding import EncodedRow, RowLayout, encode_rows
+from softprompt_plan.encoding import EncodedRow, RowFrame, RowLayout, encode_rows
 from softprompt_plan.fitting import CutRule, Fitted, fit_rows
 from softprompt_plan.layout import Values, lay_out
 from softprompt_plan.part_lengths import Part, PartCounter
@@ -131,6 +131,11 @@ class RowEncoder:
     def parts(self, for_inference: bool = False) -> tuple[Part, ...]:
         """What `measure_batch` counts the tokens of."""
         return self._counter(for_inference).parts
+
+    def frame(self, for_inference: bool = False) -> RowFrame:
+        """What all rows of the task have in common, or all its prompts."""
+        layout = self._prompt if for_inference else self._row
+        return RowFrame(layout=layout, bos=self._bos, eos=() if for_inference else self._eos)
 
     def measure_batch(
         self, records: Sequence[Mapping[str, object]], for_inference: bool = False

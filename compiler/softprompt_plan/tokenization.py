@@ -61,6 +61,14 @@ class Tokenizer(Protocol):
         ...
 
 
+class TracingTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also says where the tokens of a continuation lie: for showing rows."""
+
+    def trace_continuation(self, text: str) -> Encoding:
+        """The ids of `encode_continuation`, and the characters that they came from."""
+        ...
+
+
 class IndexedEncoding(Protocol):
     """A `tokenizers.Encoding`, which finds a token without listing all offsets."""
 
@@ -132,7 +140,11 @@ class FastTokenizer:
 
     def encode_continuation(self, text: str) -> list[int]:
         """See `Tokenizer`."""
-        return list(self._continues.encode_batch([text], add_special_tokens=False)[0].ids)
+        return list(self.trace_continuation(text).ids)
+
+    def trace_continuation(self, text: str) -> Encoding:
+        """See `TracingTokenizer`."""
+        return self._continues.encode_batch([text], add_special_tokens=False)[0]
 
     def keeps_border(self, before: str, after: str, /) -> bool:
         """See `Tokenizer`."""
@@ -189,10 +201,17 @@ class SentencePieceTokenizer:
 
     def encode_continuation(self, text: str) -> list[int]:
         """See `Tokenizer`."""
+        return list(self._continuing(text).encode(text, return_type=int))
+
+    def trace_continuation(self, text: str) -> Encoding:
+        """See `TracingTokenizer`."""
+        found = self._continuing(text).encode(text, return_type="offset_mapping")
+        return PieceEncoding(found["ids"], found["offsets"])
+
+    def _continuing(self, text: str) -> SentencePieceBackend:
         # Such a model turns all white space into one space, and the dummy prefix is that space.
         spaced = self._drops_spaces and text[:1].isspace()
-        processor = self._processor if spaced else self._continues
-        return list(processor.encode(text, return_type=int))
+        return self._processor if spaced else self._continues
 
     def keeps_border(self, before: str, after: str, /) -> bool:
         """Never: a normalized character's pieces do not all carry its offsets."""

@@ -1,1 +1,1 @@
-"""Jinja2 sources of the emitted scripts. Read through importlib.resources; no code lives here."""
+"""Jinja2 sources of the emitted scripts and of pages. Read through importlib.resources; no code."""

@@ -34,6 +34,9 @@ def test_the_commands_and_their_options_are_these() -> None:
     assert surface == {
         "init": [],
         "validate": ["--color", "--no-data", "--output-format", "--set", "-o"],
+        "preview": sorted(
+            ["--color", "--output-format", "--row", "--rows", "--set", "--split", "--task", "-o"]
+        ),
         "compile": ["--check", "--color", "--no-data", "--out", "--output-format", "--set", "-o"],
         "run": sorted([*common, "--no-data"]),
         "evaluate": common,
@@ -51,6 +54,12 @@ def test_the_commands_and_their_options_are_these() -> None:
         ["validate"],
         ["validate", "spec.yaml", "--nope"],
         ["validate", "spec.yaml", "-o", "xml"],
+        ["preview", "spec.yaml", "--split", "dev"],
+        ["preview", "spec.yaml", "--rows", "0"],
+        ["preview", "spec.yaml", "--rows", "some"],
+        ["preview", "spec.yaml", "--row", "first"],
+        ["preview", "spec.yaml", "--row", "0"],
+        ["preview", "spec.yaml", "--task", "none"],
         ["compile", "spec.yaml", "extra"],
         ["explain", "SP9999"],
         ["explain", "training.max_epoch"],
@@ -145,6 +154,8 @@ _HEAVY = {"torch", "transformers", "pytorch_lightning", "softprompt_runtime", "n
     [
         ["validate", "spec.yaml", "--no-data"],
         ["validate", "spec.yaml", "-o", "json"],
+        ["preview", "spec.yaml"],
+        ["preview", "spec.yaml", "-o", "html"],
         ["compile", "spec.yaml", "--out", "out"],
         ["explain", "training.max_epochs"],
         ["schema"],
