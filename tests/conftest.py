@@ -1,12 +1,13 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
 
-`search` looks for new faults, longer and each time elsewhere.
+`search` looks for new faults, longer and each time elsewhere; `mutants` has the examples of `ci`, and
+is content with any that fails.
 """
 
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _SLOW_IS_FINE = [HealthCheck.too_slow]  # the machine may be busy; the number of examples is fixed
 
@@ -18,6 +19,9 @@ settings.register_profile(
 )
 settings.register_profile(
     "search", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile(
+    "mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
