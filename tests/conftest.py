@@ -1,7 +1,7 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
 
-`search` looks for new faults, longer and each time elsewhere; `mutants` has the examples of `ci`, and
-is content with any that fails.
+`search` looks for new faults, longer and each time elsewhere. `mutants` has the examples of `ci` and
+stops at the first that fails.
 """
 
 import os

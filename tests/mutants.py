@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from io import StringIO
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -80,13 +81,15 @@ def _mutant(group: str, content: dict[str, Any], given: dict[str, Any]) -> Mutan
 def main() -> int:
     """Run the mutants that are asked for."""
     options = _options()
-    mutants = [each for each in read_mutants() if options.only in (None, each.name)]
+    only = options.only
+    mutants = [each for each in read_mutants() if only in (None, each.name, each.group)]
     fitting = [each for each in mutants if each.misfit is None]
     for each in mutants:
         if each.misfit:
             print(f"MISFIT   {each.group:14} {each.name}: {each.misfit}")
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        _preload(fitting)
         pool = _Pool(Path(folder), options.jobs)
         if options.baseline:
             pool.assert_tests_pass(fitting)
@@ -98,7 +101,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Do the tests notice when the code is wrong?")
-    parser.add_argument("--only", metavar="NAME", help="one mutant")
+    parser.add_argument("--only", metavar="NAME", help="one mutant, or one table of them")
     parser.add_argument("--jobs", type=int, default=2, help="copies that work at the same time")
     parser.add_argument(
         "--no-baseline", dest="baseline", action="store_false", help="trust the tests to pass"
@@ -110,12 +113,6 @@ class _Pool:
     """Copies of the repository, and processes that each take one for one run of tests."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
-        import hypothesis  # noqa: F401 - what all runs need is imported once, before the forks
-        import sentencepiece  # noqa: F401
-        import tokenizers  # noqa: F401
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-
         self._jobs = jobs
         for number in range(jobs):
             _copies.put(_copy(folder / str(number)))
@@ -141,6 +138,16 @@ class _Pool:
                 what = f"{mutant.group:14} {mutant.name:64} {noticed_by or ''}"
                 print(f"{verdict} {seconds:5.1f} s  {what}", flush=True)
         return caught
+
+
+def _preload(mutants: Sequence[Mutant]) -> None:
+    """Import the libraries that runs of tests need, but none of our own code."""
+    for name in ("hypothesis", "sentencepiece", "tokenizers"):
+        import_module(name)
+    if any(test.startswith("tests/runtime") for mutant in mutants for test in mutant.tests):
+        import_module("softprompt_runtime")  # for what it imports: torch and others
+    for name in [name for name in sys.modules if name.startswith("softprompt")]:
+        del sys.modules[name]
 
 
 def _copy(folder: Path) -> Path:
@@ -203,6 +210,7 @@ def _first_failure(tests: Sequence[str], copy: Path) -> str | None:
         return str(error)
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"this is no result of tests:\n{output.getvalue()}")
+    assert Path(str(sys.modules["softprompt_plan"].__file__)).is_relative_to(copy)
     assert (failures.first is None) == (status is pytest.ExitCode.OK)
     return failures.first
 
