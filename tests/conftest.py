@@ -1,7 +1,7 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
 
-`search` looks for new faults, longer and each time elsewhere. `mutants` has the examples of `ci` and
-stops at the first that fails.
+`search` looks for new faults, longer and each time elsewhere. `mutants` is short, and content with
+any example that fails.
 """
 
 import os
@@ -21,7 +21,10 @@ settings.register_profile(
     "search", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck)
 )
 settings.register_profile(
-    "mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
+    "mutants",
+    settings.get_profile("ci"),
+    max_examples=50,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -128,7 +128,7 @@ def _fault(case: NemoCase, row: NemoRow | None) -> str | None:
             return "its own prompt does not begin its row"
         if row.answer_start is not None and row.answer_start != len(prompt.input_ids):
             return "the answer starts elsewhere"
-    if case.settings["for_train"] and not any(row.loss_mask[1:]):
+    if not case.is_prompt(record) and not any(row.loss_mask[1:]):
         return "nothing to learn"
     return None
 
