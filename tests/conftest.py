@@ -1,7 +1,7 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `dev` at the desk, `ci` in `make test`.
 
-`search` looks for new faults, longer and each time elsewhere. And a cache for the datasets library,
-which is told to stay offline.
+`search` looks for new faults, longer and each time elsewhere. `mutants` is short, and content with
+any example that fails. And a cache for the datasets library, which is told to stay offline.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _SLOW_IS_FINE = [HealthCheck.too_slow]  # the machine may be busy; the number of examples is fixed
 
@@ -21,6 +21,12 @@ settings.register_profile(
 )
 settings.register_profile(
     "search", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile(
+    "mutants",
+    settings.get_profile("ci"),
+    max_examples=50,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -7,7 +7,7 @@ from typing import final
 
 from softprompt_compiler.data_faults import unfit_finding
 from softprompt_compiler.preview_choice import Chosen
-from softprompt_compiler.split_rows import prompt_record, row_encoder, row_limit
+from softprompt_compiler.split_rows import prompt_record, row_encoder, token_limit
 from softprompt_compiler.world import World
 from softprompt_plan.example import Example, RowEncoder, Unfit
 from softprompt_plan.plan import Plan, TaskPlan
@@ -91,7 +91,7 @@ class _Maker:
     ) -> None:
         self._task = task
         self._split = split
-        self._limit = row_limit(plan, split)
+        self._limit = token_limit(plan, split)
         self._tokenizer = tokenizer
         self._world = world
         self._encoder = row_encoder(plan, task, split, tokenizer)

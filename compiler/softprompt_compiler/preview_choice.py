@@ -77,7 +77,10 @@ def rows_at(
     places: Sequence[RowPlace],
     world: World,
 ) -> list[Chosen]:
-    """The rows that begin at these places, by task and file. Raises NoSuchRowError."""
+    """The rows that begin at these places, by task and file, whether `max_rows` takes them or not.
+
+    Raises NoSuchRowError.
+    """
     missing = set(places)
     before: dict[RowPlace, str] = {}  # the last row that begins above a place
     chosen: list[Chosen] = []
@@ -86,7 +89,7 @@ def rows_at(
             shown = world.shown(file)
             wanted = [place for place in places if _names(place, shown)]
             last = max((place.line for place in wanted), default=0)
-            for item in _items(task, split, [file]) if wanted else ():
+            for item in _items(task, split, [file], all_rows=True) if wanted else ():
                 if item.line > last:
                     break
                 here = [place for place in wanted if place.line == item.line]
@@ -99,9 +102,11 @@ def rows_at(
     return chosen
 
 
-def _items(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Chosen]:
+def _items(
+    task: TaskPlan, split: Split, files: Sequence[Path], *, all_rows: bool = False
+) -> Iterator[Chosen]:
     faults: list[RowFault] = []
-    for found in rows_of(task, split, files):
+    for found in rows_of(task, split, files, all_rows=all_rows):
         if faults and (isinstance(found, Row) or not _of_one_row(faults[0], found)):
             yield Chosen(task=task, found=tuple(faults))
             faults = []

@@ -23,8 +23,13 @@ def files_of(resolved: ResolvedSpec, task: TaskPlan, split: Split) -> list[Path]
     return [file for files in paths for file in files] if paths else None
 
 
-def rows_of(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Row | RowFault]:
-    """The rows as the runtime reads them: a test row may lack its answer, or have several."""
+def rows_of(
+    task: TaskPlan, split: Split, files: Sequence[Path], *, all_rows: bool = False
+) -> Iterator[Row | RowFault]:
+    """The rows as the runtime reads them: a test row may lack its answer, or have several.
+
+    all_rows: those too that `max_rows` leaves out.
+    """
     names = parse_template(task.prompt_template).fields
     answers = [name for name in names if name == task.answer_field and split is Split.TEST]
     return read_rows(
@@ -34,17 +39,17 @@ def rows_of(task: TaskPlan, split: Split, files: Sequence[Path]) -> Iterator[Row
         optional=answers,
         list_allowed=answers,
         fields=dict(task.data.fields),
-        limit=row_limit(task.data, split),
+        limit=None if all_rows else row_limit(task.data, split),
         open_table=open_table,
     )
 
 
 def row_encoder(plan: Plan, task: TaskPlan, split: Split, tokenizer: Tokenizer) -> RowEncoder:
     """The encoder as the runtime makes it: a test row leaves room for its completion."""
-    return RowEncoder(task, tokenizer, row_limit(plan, split), plan.inference.add_bos)
+    return RowEncoder(task, tokenizer, token_limit(plan, split), plan.inference.add_bos)
 
 
-def row_limit(plan: Plan, split: Split) -> int:
+def token_limit(plan: Plan, split: Split) -> int:
     """The most tokens of a row, or of a prompt."""
     room = plan.inference.tokens_to_generate if split is Split.TEST else 0
     return plan.model.max_seq_length - room

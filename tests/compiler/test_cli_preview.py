@@ -178,6 +178,15 @@ def test_a_line_without_a_row_is_told(
     assert outcome.err == f"error: {message}\n  = help: {help}\n"
 
 
+def test_max_rows_hides_rows_but_none_that_is_asked_for_by_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = ("spec.yaml", "--set", "tasks.mood.data.max_rows.train=1")
+
+    assert [line for _, _, line in places(rows(capsys, *limited, "--rows", "all"))] == [1]
+    assert [line for _, _, line in places(rows(capsys, *limited, "--row", "3"))] == [3]
+
+
 def test_a_test_row_is_a_prompt_that_leaves_room_and_counts_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

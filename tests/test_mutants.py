@@ -1,0 +1,20 @@
+"""The mutants of `tests/mutants/` fit the code; `make mutants` runs the tests on each."""
+
+from collections import Counter
+
+import pytest
+
+from tests.mutants import ROOT, Mutant, read_mutants
+
+_MUTANTS = read_mutants()
+
+
+@pytest.mark.parametrize("mutant", _MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_old_text_of_a_mutant_occurs_once(mutant: Mutant) -> None:
+    assert mutant.misfit is None
+    assert mutant.new != mutant.old
+
+
+def test_mutants_have_names_of_their_own_and_tests_that_are_there() -> None:
+    assert [name for name, count in Counter(m.name for m in _MUTANTS).items() if count > 1] == []
+    assert all((ROOT / test).exists() for mutant in _MUTANTS for test in mutant.tests)
