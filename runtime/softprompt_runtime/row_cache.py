@@ -7,6 +7,7 @@ each other's file by an equal one.
 
 import hashlib
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -70,13 +71,17 @@ def _find(folder: Path, key: str, source: RowSource) -> RowTable | None:
     for path in folder.glob(f"{key}-*{_SUFFIX}"):
         try:
             rows = _checked(path, source)
+        except FileNotFoundError:  # another process has just removed it
+            continue
         except (OSError, ValueError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise  # the system's refusal, which says nothing about the file
             _LOG.warning("%s is damaged and made anew: %s", path, error)
             with suppress(OSError):
                 path.unlink()
             continue
         with suppress(OSError):  # a cache that others keep for us to read
-            path.touch()
+            os.utime(path)
         _LOG.info("took %d rows of %s from %s", len(rows), source.task, path)
         return rows
     return None

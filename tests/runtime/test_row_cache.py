@@ -34,7 +34,8 @@ EXPECTED = [row.item for row in simple_rows(3)]
 
 
 def age(path: Path, seconds: float) -> None:
-    os.utime(path, (time.time() - seconds,) * 2)
+    then = time.time() - seconds
+    os.utime(path, (then, then))
 
 
 def test_rows_are_made_once_and_then_taken_from_the_cache(cache: Path) -> None:
@@ -95,13 +96,16 @@ def flipped(part: float) -> Callable[[bytes], bytes]:
     return flip
 
 
+def longer(content: bytes) -> bytes:
+    return content + b"\0"
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         *map(truncated, (0.0, 0.001, 0.3, 0.9, 0.999)),
         *map(flipped, (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 1.0)),
-        lambda content: content + b"\0",
-        lambda content: content * 2,
+        longer,
     ],
 )
 def test_a_damaged_file_is_made_anew(cache: Path, damage: Callable[[bytes], bytes]) -> None:
@@ -128,6 +132,23 @@ def test_a_file_that_holds_no_rows_is_made_anew_whatever_its_name(
     assert items_of(CountedSource().open()) == EXPECTED
     assert len(entries(cache)) == 1
     assert not stranger.exists()
+
+
+def test_a_file_that_the_system_does_not_open_is_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CountedSource().open()
+
+    def refuse(path: Path, source: RowSource) -> RowTable:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    (entry,) = entries(cache)
+    source = CountedSource()
+    monkeypatch.setattr(row_cache, "_checked", refuse)
+
+    assert items_of(source.open()) == EXPECTED
+    assert source.times_made == 1
+    assert entries(cache) == [entry]
 
 
 def failing_after(rows: int, error: Exception) -> Callable[[Any], None]:
