@@ -21,8 +21,9 @@ def write_folder(folder: Path, **splits: Rows) -> Path:
 def put_into_cache(cache: Path, owner: str, name: str, config: str, folder: Path) -> None:
     """Let the library load a folder, and call what it cached a data set of the hub."""
     import datasets
+    from datasets.config import HF_DATASETS_CACHE
 
-    assert Path(datasets.config.HF_DATASETS_CACHE) == cache, "the tests have a cache of their own"
+    assert Path(HF_DATASETS_CACHE) == cache, "the tests have a cache of their own"
     renamed = shutil.copytree(folder, folder.parent / name)
     datasets.load_dataset(str(renamed))
     shutil.rmtree(renamed)

@@ -25,6 +25,7 @@ def test_a_text_names_a_data_set_a_configuration_and_a_split(
 ) -> None:
     data = parse_hub_data(text)
 
+    assert isinstance(data, HubData)
     assert data == HubData(name=name, config=config, split=split)
     assert str(data) == text
     assert data.is_folder == name.startswith((".", "/"))
