@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from softprompt_compiler.binding_faults import diagnose
 from softprompt_compiler.diagnostic import Diagnostic
-from softprompt_compiler.findings import readable
+from softprompt_compiler.findings import Finding, readable
 from softprompt_compiler.spec.describe import field_shape, item_shape, section_of
 from softprompt_compiler.spec.section import Section
 from softprompt_compiler.spec.spec import Spec
@@ -34,17 +34,18 @@ def bind(tree: Tree) -> Bound:
         return Bound(spec=Spec.model_validate(values), diagnostics=())
     except ValidationError as error:
         findings = readable(error, tree)
-    damaged = [finding.path for finding in findings if not finding.is_of_key]
     return Bound(
-        spec=_salvage(Spec, values, damaged, ()),
+        spec=_salvage(Spec, values, findings, ()),
         diagnostics=tuple(diagnose(finding, tree) for finding in findings),
     )
 
 
-def _salvage(section: type[_S], values: Mapping[str, Any], damaged: Sequence[Path], at: Path) -> _S:
+def _salvage(
+    section: type[_S], values: Mapping[str, Any], findings: Sequence[Finding], at: Path
+) -> _S:
     """The section without the fields at fault; reading one of them raises DamagedFieldError."""
     sound = {
-        name: _sound_value(field, values[name], damaged, (*at, name))
+        name: _sound_value(field, values[name], findings, (*at, name))
         for name, field in section.model_fields.items()
         if name in values
     }
@@ -55,21 +56,24 @@ def _salvage(section: type[_S], values: Mapping[str, Any], damaged: Sequence[Pat
     return made
 
 
-def _sound_value(field: FieldInfo, value: Any, damaged: Sequence[Path], at: Path) -> Any:
-    if not any(path[: len(at)] == at for path in damaged):
+def _sound_value(field: FieldInfo, value: Any, findings: Sequence[Finding], at: Path) -> Any:
+    inside = [finding for finding in findings if finding.path[: len(at)] == at]
+    if not inside:
         return _validated(field, value)
     shape = field_shape(field)
     items = item_shape(shape)
     inner, each = section_of(shape), items and section_of(items)
     if inner and isinstance(value, dict):
-        return _salvage(inner, cast("dict[str, Any]", value), damaged, at)
+        return _salvage(inner, cast("dict[str, Any]", value), inside, at)
     if each and isinstance(value, dict) and value:
         entries = cast("dict[str, Any]", value).items()
         return {
-            key: _salvage(each, entry, damaged, (*at, key))
+            key: _salvage(each, entry, inside, (*at, key))
             for key, entry in entries
             if isinstance(entry, dict)
         }
+    if all(finding.is_of_key for finding in inside):
+        return value  # a mapping to text: a bad name has been reported, and its text is sound
     return _DAMAGED
 
 
@@ -78,5 +82,4 @@ def _validated(field: FieldInfo, value: Any) -> Any:
     if inner and value is not None:
         return inner.model_validate(value)
     kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    # The names of a mapping are not looked at again: a bad one has been reported at its key.
     return TypeAdapter[Any](cast("Any", kind), config=Section.model_config).validate_python(value)

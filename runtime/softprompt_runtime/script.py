@@ -1,5 +1,6 @@
 """How an emitted script ends: with a result, or with a message a user can act on."""
 
+import errno
 import os
 import sys
 import traceback
@@ -8,8 +9,11 @@ from pathlib import Path
 
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.run import opened_folder, runs_folder
+from softprompt_runtime.run import RUNS_VARIABLE, opened_folder, runs_folder
 from softprompt_runtime.stopping import RunStopped
+
+# What a disk answers that is full, over the user's quota, or mounted for reading only.
+_DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 _BUG = """\
 This is a bug in softprompt, not in your spec or data: {summary}
@@ -20,7 +24,7 @@ This is a bug in softprompt, not in your spec or data: {summary}
 def run_script(main: Callable[[], None]) -> None:
     """Run `main` and end the process unless it returns.
 
-    RunFailure prints its message and help and exits with 1. Ctrl-C exits with 130, a run stopped
+    RunFailure prints its message and help and exits with 1, and so does a full disk. Ctrl-C exits with 130, a run stopped
     by another signal after saving with 128 + its number. Anything else is our bug: its traceback
     goes to error.log in the run's folder, a short text to stderr, and the exit code is 2.
     """
@@ -49,9 +53,19 @@ def _exit_code(main: Callable[[], None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK_REFUSES:
+            return _say_disk_refuses(error)
         _report_bug(error)
         return 2
     return 0
+
+
+def _say_disk_refuses(error: OSError) -> int:
+    """Most writers name their file themselves; loggers of other libraries do not."""
+    folder = opened_folder.get() or runs_folder()
+    _say(f"error: {error.filename or folder} cannot be written: {error.strerror}")
+    _say(f"  = help: Make room, or set {RUNS_VARIABLE} to a folder that can be written.")
+    return 1
 
 
 def _report_bug(error: Exception) -> None:

@@ -147,6 +147,19 @@ def test_a_task_with_an_unusable_name_is_checked_all_the_same() -> None:
     assert seen(_found(spec(tasks=text))) == [("SP0107", '"my mood"'), ("SP0105", "up")]
 
 
+def test_an_unusable_name_of_an_otherwise_sound_spec_is_the_only_fault() -> None:
+    task = 'tasks:\n  "my mood": {prompt_template: "{", data: {train: x}}'
+
+    assert seen(_found(spec(tasks=task))) == [("SP0107", '"my mood"')]
+    assert seen(_found(spec("launch: {environment: {A-B: x}}\n"))) == [("SP0107", "A-B")]
+
+
+def test_a_mapping_with_an_unusable_name_can_be_read() -> None:
+    bound = _bind(spec(tasks='tasks: {"my mood": {prompt_template: "{", data: {train: x}}}'))
+
+    assert bound.spec.tasks["my mood"].data.train == "x"
+
+
 def test_no_tasks_at_all_is_empty() -> None:
     assert seen(_found(spec(tasks="tasks: {}"))) == [("SP0106", "{}")]
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.run import RUNS_VARIABLE, open_run
+from softprompt_runtime.run import RUNS_VARIABLE, open_run, opened_folder
 from softprompt_runtime.script import run_script
 from softprompt_runtime.stopping import RunStopped
 from tests.runtime.plans import tiny_plan
@@ -37,6 +38,19 @@ def test_a_failure_is_one_message_and_its_help(capsys: pytest.CaptureFixture[str
 def test_a_failure_without_help_is_the_message_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_of(RunFailure("The disk is full")) == 1
     assert capsys.readouterr().err == "error: The disk is full\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_refuses_is_no_bug(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(RUNS_VARIABLE, str(tmp_path))
+    opened_folder.set(tmp_path / "run")
+
+    assert exit_of(OSError(number, "it is full")) == 1
+    text = capsys.readouterr().err
+    assert text.startswith(f"error: {tmp_path / 'run'} cannot be written: it is full\n  = help: Make")
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
