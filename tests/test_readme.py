@@ -105,7 +105,7 @@ def test_explain_knows_what_it_is_asked(command: str, checkout: Path) -> None:
 
 def test_what_is_refused_as_not_built_is_on_its_list() -> None:
     listed = README.split("## What is not built yet")[1].split("##")[0]
-    for word in ("tensor", "pipeline", "devices", "machines", "wandb", "mlflow", "Parquet"):
+    for word in ("tensor", "pipeline", "devices", "machines", "wandb", "mlflow"):
         assert word in listed
 
 
