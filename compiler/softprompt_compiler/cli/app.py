@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "launch",
     "evaluate": "launch",
     "predict": "launch",
+    "test": "spec_test",
     "explain": "explain",
     "schema": "explain",
 }
