@@ -1,14 +1,14 @@
 """Hypothesis strategies: tasks valid by construction, their records, and hostile text."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from softprompt_plan.example import Example, RowEncoder, Unfit
 from softprompt_plan.plan import TaskPlan
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.template import parse_template
-from softprompt_plan.tokenization import TracingTokenizer
+from softprompt_plan.tokenization import FastTokenizer, SentencePieceTokenizer, TracingTokenizer
 from softprompt_plan.vocabulary import TruncateSide
 from tests import tokenizers_for_tests
 from tests.task_plans import task_plan
@@ -22,7 +22,6 @@ TOKENIZERS = {
     "llama_like": tokenizers_for_tests.llama_like,
     "llama3_like": tokenizers_for_tests.llama3_like,
 }
-BYTE_TOKENIZERS = ("byte_level", "llama3_like")  # whose ids decode to the very text
 
 # What a careless encoder takes for something else than text.
 HOSTILE_TEXTS = (
@@ -114,43 +113,10 @@ def records(task: TaskPlan) -> st.SearchStrategy[dict[str, str]]:
     return st.fixed_dictionaries({**dict.fromkeys(fields, texts()), "unused": texts(2)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RowCase:
-    """A record, and what it is encoded with."""
-
-    task: TaskPlan
-    tokenizer_name: str
-    record: dict[str, str]
-    add_bos: bool
-    limit: int
-
-    @property
-    def tokenizer(self) -> TracingTokenizer:
-        """The tokenizer."""
-        return TOKENIZERS[self.tokenizer_name]()
-
-    def encode(
-        self, record: dict[str, str] | None = None, *, roomy: bool = False, prompt: bool = False
-    ) -> Example | Unfit:
-        """The row of the case's record, or of another one. roomy: with no limit to speak of."""
-        limit = 1_000_000 if roomy else self.limit
-        encoder = RowEncoder(self.task, self.tokenizer, limit, self.add_bos)
-        given = self.record if record is None else record
-        (result,) = encoder.encode_batch([given], for_inference=prompt)
-        return result
-
-    def example(self, record: dict[str, str] | None = None, *, prompt: bool = False) -> Example:
-        """The whole row, uncut."""
-        result = self.encode(record, roomy=True, prompt=prompt)
-        assert isinstance(result, Example)
-        return result
-
-    def kept(self, example: Example) -> dict[str, str]:
-        """The record without what the example lost."""
-        record = dict(self.record)
-        for (field, _), (start, end) in zip(example.cut, example.cut_spans, strict=True):
-            record[field] = record[field][:start] + record[field][end:]
-        return record
+def tracing_tokenizer(case: RowCase) -> TracingTokenizer:
+    """The tokenizer of a case, which is one of TOKENIZERS."""
+    assert isinstance(case.tokenizer, FastTokenizer | SentencePieceTokenizer)
+    return case.tokenizer
 
 
 @st.composite
@@ -159,7 +125,7 @@ def row_cases(draw: st.DrawFn, *, with_answer: bool | None = None) -> RowCase:
     task = draw(tasks(with_answer=with_answer))
     return RowCase(
         task=task,
-        tokenizer_name=draw(st.sampled_from(sorted(TOKENIZERS))),
+        tokenizer=TOKENIZERS[draw(st.sampled_from(sorted(TOKENIZERS)))](),
         record=draw(records(task)),
         add_bos=draw(st.booleans()),
         limit=draw(st.integers(1, 200)),
@@ -186,7 +152,6 @@ def cut_row_cases(draw: st.DrawFn, *, with_answer: bool | None = None) -> RowCas
         fields = tuple(dict.fromkeys(task.truncate_fields))
         record = {**case.record, name: text}
         case = replace(case, task=replace(task, truncate_fields=fields), record=record)
-    emptied = {**case.record, **dict.fromkeys(case.task.truncate_fields, "")}
-    shortest, length = (len(case.example(r).input_ids) for r in (emptied, case.record))
+    shortest, length = (len(case.example(r).input_ids) for r in (case.emptied(), case.record))
     assume(shortest < length)
     return replace(case, limit=draw(st.integers(shortest, length - 1)))

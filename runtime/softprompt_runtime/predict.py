@@ -27,7 +27,7 @@ from softprompt_runtime.tokenizer import load_tokenizer
 def main(arguments: Sequence[str] | None = None) -> None:
     """Predict as the command line says. Raises RunFailure."""
     options = _parser().parse_args(arguments)
-    plan = _read_plan(options.plan)
+    plan = read_plan(options.plan)
     task = _choose_task(plan, options.task)
     run = open_run(plan, spec_folder=options.spec_folder)
     predictions = predict_file(run, task, options.input)
@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> Plan:
+    """The plan of a plan.json. Raises RunFailure."""
     try:
         return from_json(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -34,7 +34,7 @@ def load_tokenizer(run: Run) -> FastTokenizer:
     It reads no text as a special token and adds no BOS or EOS; it decodes special tokens by name.
     Files of a hub id that this machine lacks are fetched. Raises RunFailure.
     """
-    where = _files(run.plan.model, run.spec_folder)
+    where = tokenizer_files(run.plan.model, run.spec_folder)
     try:
         return tokenizer_of(read_tokenizer(where))
     except TokenizerError as error:
@@ -54,7 +54,11 @@ def tokenizer_of(file: TokenizerFile) -> FastTokenizer:
     return FastTokenizer(backend, file.bos_id, file.eos_id, decoder, file.digest)
 
 
-def _files(plan: ModelPlan, spec_folder: Path) -> Path:
+def tokenizer_files(plan: ModelPlan, spec_folder: Path) -> Path:
+    """The folder or GGUF file of the model's tokenizer and config; a hub id's are fetched.
+
+    Raises RunFailure.
+    """
     found = locate_model(plan.source, spec_folder, os.environ, plan.revision)
     if isinstance(found, Located):
         of_hub = found.kind is ModelSourceKind.HUB

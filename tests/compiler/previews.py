@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from softprompt_compiler.preview import Preview, PreviewRow, RowStatus
 from softprompt_plan.example import Example, RowEncoder
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.row_trace import trace_row
 from softprompt_plan.vocabulary import Split
-from tests.strategies import RowCase
+from tests.strategies import tracing_tokenizer
 
 SPECIAL = {3071: "<|endoftext|>"}
 
@@ -34,7 +35,7 @@ def row_of(case: RowCase) -> PreviewRow:
         num_tokens=len(example.input_ids),
         limit=case.limit,
         example=None if status is RowStatus.UNFIT else example,
-        pieces=trace_row(encoder.frame(), case.record, example, case.tokenizer),
+        pieces=trace_row(encoder.frame(), case.record, example, tracing_tokenizer(case)),
     )
 
 

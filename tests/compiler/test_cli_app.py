@@ -41,6 +41,17 @@ def test_the_commands_and_their_options_are_these() -> None:
         "run": sorted([*common, "--no-data"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
+        "test": [
+            "--color",
+            "--compiler-only",
+            "--examples",
+            "--only",
+            "--output-format",
+            "--seed",
+            "--set",
+            "--skip",
+            "-o",
+        ],
         "explain": [],
         "schema": [],
     }

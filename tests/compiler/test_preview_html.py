@@ -16,11 +16,13 @@ from softprompt_compiler.preview import RowStatus
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.preview_html import render
 from softprompt_compiler.render.preview_pieces import pill
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.vocabulary import Split
 from tests.compiler import browser
 from tests.compiler.previews import SPECIAL, joined, preview_of, row_of
-from tests.strategies import RowCase, cut_row_cases, row_cases
+from tests.strategies import cut_row_cases, row_cases
 from tests.task_plans import task_plan
+from tests.tokenizers_for_tests import byte_level
 
 HOSTILE = (
     "<script>document.title='owned'</script> </p><img src=x onerror=alert(1)> \"double\" 'single' "
@@ -35,7 +37,7 @@ SHOWN = (
 def case(text: str, *, limit: int = 10_000) -> RowCase:
     task = task_plan("<|VIRTUAL_PROMPT_0|>{context}\nAnswer:{answer}")
     record = {"context": text, "answer": " <b>yes</b>"}
-    return RowCase(task=task, tokenizer_name="byte_level", record=record, add_bos=True, limit=limit)
+    return RowCase(task=task, tokenizer=byte_level(), record=record, add_bos=True, limit=limit)
 
 
 def hostile_case() -> RowCase:

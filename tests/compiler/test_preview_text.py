@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from softprompt_compiler.render.human import Style
 from softprompt_compiler.render.preview_text import render
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.vocabulary import Split
 from tests.compiler.previews import joined, preview_of, row_of
-from tests.strategies import RowCase, cut_row_cases, row_cases
+from tests.strategies import cut_row_cases, row_cases
 from tests.task_plans import task_plan
+from tests.tokenizers_for_tests import byte_level
 
 PLAIN = Style(width=72)
 COLOR = Style(color=True, width=72)
@@ -25,7 +27,7 @@ def case(text: str, template: str = MARKED, limit: int = 1000, answer: str = " y
     record = {"context": text, "answer": answer}
     return RowCase(
         task=task_plan(template),
-        tokenizer_name="byte_level",
+        tokenizer=byte_level(),
         record=record,
         add_bos=False,
         limit=limit,

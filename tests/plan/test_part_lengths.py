@@ -6,8 +6,9 @@ from hypothesis import given
 
 from softprompt_plan.example import Example, RowEncoder
 from softprompt_plan.part_lengths import Part, PartKind
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.tokenization import Encoding, FastTokenizer, PieceEncoding
-from tests.strategies import RowCase, row_cases, tight_row_cases
+from tests.strategies import row_cases, tight_row_cases
 from tests.task_plans import task_plan
 from tests.tokenizers_for_tests import byte_level
 

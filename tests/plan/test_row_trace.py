@@ -1,5 +1,6 @@
 """The pieces of a row tell its text and its tokens exactly."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,18 +8,19 @@ import pytest
 from hypothesis import event, given
 
 from softprompt_plan.example import Example, RowEncoder
+from softprompt_plan.row_case import RowCase
 from softprompt_plan.row_trace import Piece, PieceKind, trace_row
 from softprompt_plan.template import Field, Text, parse_template
 from softprompt_plan.tokenization import TracingTokenizer
 from softprompt_plan.vocabulary import TruncateSide, Whitespace
-from tests.strategies import ANSWER, RowCase, cut_row_cases, row_cases
+from tests.strategies import ANSWER, cut_row_cases, row_cases, tracing_tokenizer
 from tests.task_plans import task_plan
 from tests.tokenizers_for_tests import byte_level, llama_like, sentence_piece
 
 MARKED = "<|VIRTUAL_PROMPT_0|>{context}"
 
 
-def filled(template: str, record: dict[str, str], *, prompt: bool = False) -> str:
+def filled(template: str, record: Mapping[str, str], *, prompt: bool = False) -> str:
     """The template's text without markers, its fields filled in; up to the answer of a prompt."""
     text = ""
     for segment in parse_template(template).segments:
@@ -37,7 +39,7 @@ def traced(case: RowCase, *, prompt: bool = False) -> tuple[Example, tuple[Piece
     if not isinstance(example, Example):
         return None
     frame = encoder.frame(for_inference=prompt)
-    return example, trace_row(frame, case.record, example, case.tokenizer)
+    return example, trace_row(frame, case.record, example, tracing_tokenizer(case))
 
 
 def check(case: RowCase, *, prompt: bool) -> None:
@@ -79,7 +81,7 @@ def test_cut_text_stands_where_it_was(case: RowCase):
 
 @given(row_cases())
 def test_the_text_of_a_byte_level_token_is_what_it_decodes_to(case: RowCase):
-    result = traced(replace(case, tokenizer_name="byte_level", limit=1_000_000))
+    result = traced(replace(case, tokenizer=byte_level(), limit=1_000_000))
     assert result is not None
     for piece in result[1]:
         if piece.kind is PieceKind.TEXT:

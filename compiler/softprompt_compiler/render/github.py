@@ -1,6 +1,6 @@
 """For GitHub Actions: workflow commands, which the checks page shows beside the changed lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from softprompt_compiler.diagnostic import Diagnostic, Severity
 from softprompt_compiler.render.display import safe
@@ -27,8 +27,13 @@ def _command(diagnostic: Diagnostic) -> str:
         if span.line == span.end_line:  # GitHub takes columns only within a line
             properties |= {"col": span.column, "endColumn": span.end_column}
     properties["title"] = f"{diagnostic.code} {diagnostic.name}"
+    return workflow_command(_COMMANDS[diagnostic.severity], properties, _message(diagnostic))
+
+
+def workflow_command(kind: str, properties: Mapping[str, object], message: str) -> str:
+    """One command. kind: error, warning or notice."""
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    return f"::{_COMMANDS[diagnostic.severity]} {listed}::{_data(_message(diagnostic))}"
+    return f"::{kind} {listed}::{_data(message)}"
 
 
 def _message(diagnostic: Diagnostic) -> str:

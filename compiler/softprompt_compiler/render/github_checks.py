@@ -1,0 +1,43 @@
+"""For GitHub Actions: an annotation for each failed check, and a table for the job's summary."""
+
+from collections.abc import Sequence
+from html import escape
+
+from softprompt_compiler.render.display import safe
+from softprompt_compiler.render.github import workflow_command
+from softprompt_compiler.source import SourceKind
+from softprompt_compiler.spec_test.check import CheckResult, Status
+
+_SIGNS = {Status.PASSED: "\u2705", Status.FAILED: "\u274c", Status.SKIPPED: "\u2796"}
+
+
+def render(spec: str, results: Sequence[CheckResult]) -> str:
+    """One command a failed check, each on its line; "" if none failed."""
+    failed = [result for result in results if result.status is Status.FAILED]
+    return "".join(_annotation(spec, result) + "\n" for result in failed)
+
+
+def _annotation(spec: str, result: CheckResult) -> str:
+    properties: dict[str, object] = {"file": spec, "line": 1}
+    if result.place is not None and result.place.source.kind is not SourceKind.SETTING:
+        properties = {"file": result.place.source.name, "line": result.place.line}
+    properties["title"] = f"spec test: {result.statement}"
+    lines = (result.detail, *result.evidence)
+    return workflow_command("error", properties, "\n".join(map(safe, lines)))
+
+
+def summary(spec: str, results: Sequence[CheckResult], seconds: float) -> str:
+    """GitHub's Markdown: a table of all checks."""
+    rows = [
+        f"| {_SIGNS[each.status]} | {each.name} | {each.statement} | {each.seconds:.1f} s | "
+        f"{_cell(each.detail)} |"
+        for each in results
+    ]
+    head = [f"### spec test {_cell(spec)}", "", "| | check | | time | |", "|---|---|---|---:|---|"]
+    return "\n".join([*head, *rows, "", f"{seconds:.1f} s in all", ""]) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text that neither Markdown nor HTML reads as anything else."""
+    shown = escape(safe(text))
+    return "".join(f"&#{ord(sign)};" if sign in "|`*_[]\\~#!" else sign for sign in shown)

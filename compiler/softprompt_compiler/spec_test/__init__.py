@@ -1,0 +1,1 @@
+"""`spec test`: a user's own spec held to what softprompt promises."""

@@ -1,0 +1,1 @@
+"""The runtime's half of `spec test`: a spec tried on a tiny random model."""

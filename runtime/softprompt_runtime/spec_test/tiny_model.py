@@ -1,0 +1,118 @@
+"""A random model of the base model's family and vocabulary, small enough to train in moments."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from softprompt_plan.gguf import GgufError, read_metadata
+from softprompt_plan.gguf_config import gguf_config
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.spec_test.check import CheckSkipped
+
+NUM_LAYERS = 2
+_HEAD_DIM = 16
+_NUM_HEADS = 2
+WIDTH = _HEAD_DIM * _NUM_HEADS
+_MLP_WIDTH = 2 * WIDTH
+# Large weights, so that a wrong position or a leak between rows shows in what is generated.
+_INIT_STD = 0.2
+
+# The names that families give the same size
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_SIZES = {
+    **dict.fromkeys(_LAYERS, NUM_LAYERS),
+    **dict.fromkeys(("hidden_size", "n_embd", "d_model", "word_embed_proj_dim"), WIDTH),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), _NUM_HEADS),
+    **dict.fromkeys(
+        ("intermediate_size", "n_inner", "ffn_dim", "moe_intermediate_size"), _MLP_WIDTH
+    ),
+    **dict.fromkeys(("shared_expert_intermediate_size", "ffn_hidden_size"), _MLP_WIDTH),
+    "head_dim": _HEAD_DIM,
+}
+_MOST = {  # sizes that may be small already
+    "rotary_dim": _HEAD_DIM,
+    **dict.fromkeys(("num_local_experts", "num_experts", "n_routed_experts"), 2),
+    **dict.fromkeys(("num_experts_per_tok", "n_shared_experts"), 1),
+}
+_DROPPED = ("quantization_config", "auto_map", "torch_dtype", "dtype", "architectures")
+_INIT_KEYS = ("initializer_range", "init_std")
+
+
+def write_tiny_model(source: Path, folder: Path) -> Any:
+    """Write the model as a Hugging Face folder without tokenizer; its config.
+
+    source: the base model's folder or GGUF file, of which only the config is read. The family, the
+    vocabulary, positions, biases and norms stay; layers and widths shrink. Raises CheckSkipped for
+    a family that cannot be built that small, RunFailure for a config that cannot be read.
+    """
+    real = _real_config(source)
+    try:
+        config = type(real).from_dict(shrunk(real.to_dict()))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        with _without_bars():
+            model.float().save_pretrained(folder)
+    except Exception as error:  # each family has its own way to object
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        message = f"no tiny model of the family {real.model_type} can be built: {reason}"
+        raise CheckSkipped(message) from None
+    return config
+
+
+def shrunk(config: dict[str, Any]) -> dict[str, Any]:
+    """A config's values with its known sizes made small. A list a layer long keeps two of it."""
+    num_layers = next((config[name] for name in _LAYERS if _is_size(config.get(name))), None)
+    small = {name: value for name, value in config.items() if name not in _DROPPED}
+    for name, value in small.items():
+        if _is_size(value):
+            size = int(value)
+            small[name] = min(_SIZES.get(name, size), _MOST.get(name, size))
+        elif isinstance(value, list) and len(items := cast("list[Any]", value)) == num_layers:
+            small[name] = _two_of(items)
+    small.update(dict.fromkeys([name for name in _INIT_KEYS if name in config], _INIT_STD))
+    heads, kv_heads = config.get("num_attention_heads"), config.get("num_key_value_heads")
+    if _is_size(kv_heads):
+        small["num_key_value_heads"] = _NUM_HEADS if kv_heads == heads else 1
+    return small
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _two_of(layers: list[Any]) -> list[Any]:
+    """The first layer's, and one that differs from it if there is any."""
+    return [layers[0], next((item for item in layers if item != layers[0]), layers[0])][:NUM_LAYERS]
+
+
+@contextmanager
+def _without_bars() -> Generator[None]:
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _real_config(source: Path) -> Any:
+    try:
+        if source.is_dir():
+            config: Any = AutoConfig.from_pretrained(
+                source, trust_remote_code=False, local_files_only=True
+            )
+            return config.get_text_config()
+        values = gguf_config(read_metadata(source))
+        return AutoConfig.for_model(**values)
+    except GgufError as error:
+        raise RunFailure(f"The model {source} cannot be read: {error.detail}") from None
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise RunFailure(f"The config of {source} cannot be used: {reason}") from None
