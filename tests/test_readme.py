@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -48,6 +49,7 @@ def spec(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "softprompt_compiler", *arguments],
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
         capture_output=True,
         text=True,
         check=False,
