@@ -96,11 +96,19 @@ def _num_skipped(reader: Any) -> int:
 @final
 @dataclass(frozen=True, kw_only=True)
 class ExampleColumns:
-    """Examples of a batch. Row r has the ids and loss mask from ends[r] to ends[r + 1]."""
+    """Examples of a batch. Row r has the ids from ends[r] to ends[r + 1]."""
 
     ids: Numbers
-    loss_mask: npt.NDArray[np.bool_]
     ends: Numbers
+    answer_start: Numbers
+
+    def loss_mask(self) -> npt.NDArray[np.bool_]:
+        """`loss_mask_of` for all rows at once."""
+        lengths = np.diff(self.ends)
+        # Of each token: the position in the batch where its row's loss begins.
+        begins = np.repeat(self.ends[:-1] + self.answer_start, lengths)
+        whole = np.repeat(self.answer_start == NO_ANSWER, lengths)
+        return np.where(whole, self.ids >= 0, np.arange(len(begins)) >= begins)
 
 
 @final
@@ -161,15 +169,14 @@ class _Batch:
         )
 
     def examples(self) -> ExampleColumns:
-        """`loss_mask_of` for all rows at once. An Unfit has no ids, so it is only a border less."""
+        """An Unfit has no ids, so that without it there is only a border less."""
         fits = self.unfit_ends[1:] == self.unfit_ends[:-1]
-        lengths = np.diff(self.ends)[fits]
-        answers = np.repeat(self.answer_start[fits], lengths)
-        ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-        positions = np.arange(len(answers)) - np.repeat(ends[:-1], lengths)
-        ids = self.ids[self.ends[0] : self.ends[-1]]
-        loss_mask = np.where(answers == NO_ANSWER, ids >= 0, positions >= answers)
-        return ExampleColumns(ids=ids, loss_mask=loss_mask, ends=ends)
+        ends = np.cumsum(np.diff(self.ends)[fits], dtype=np.int64)
+        return ExampleColumns(
+            ids=self.ids[self.ends[0] : self.ends[-1]],
+            ends=np.concatenate((np.zeros(1, np.int64), ends)),
+            answer_start=self.answer_start[fits],
+        )
 
 
 def _numpy(values: Any) -> Any:
@@ -190,7 +197,7 @@ def digest_of_rows(tables: Sequence[tuple[str, RowTable]]) -> str:
     for _, batch in batches():
         sha.update(batch.ids.data)
     for _, batch in batches():
-        sha.update(batch.loss_mask.data)
+        sha.update(batch.loss_mask().data)
     start = np.int64(0)
     sha.update(start.tobytes())
     for _, batch in batches():
