@@ -169,6 +169,27 @@ def test_a_tokenizer_without_bos_or_eos_is_refused_where_one_is_needed(
         RowEncoder(task_plan(), tokenizer, 100, add_bos, add_eos)
 
 
+def test_the_token_of_id_0_may_be_bos_eos_and_text():
+    tokenizer = fast_tokenizer(byte_level_spec(), 0, 0)
+    (zero,) = tokenizer.encode_batch(["!"])
+    assert list(zero.ids) == [0]
+    task = task_plan("<|VIRTUAL_PROMPT_0|>{context}", virtual_token_splits=(1,))
+    (example,) = RowEncoder(task, tokenizer, 100, True).encode_batch([{"context": "!"}])
+    assert isinstance(example, Example)
+    assert example.input_ids == (0, -1, 0, 0)
+    assert example.loss_mask == (True, False, True, True)
+
+
+def test_a_row_that_is_only_a_first_token_has_nothing_to_learn():
+    """Nothing predicts it."""
+    task = task_plan("{answer}", virtual_token_splits=(), answer_only_loss=True)
+    (alone,) = RowEncoder(task, byte_level(), 100, False).encode_batch([{"answer": ""}])
+    assert isinstance(alone, Unfit)
+    assert alone.reason is UnfitReason.NOTHING_TO_LEARN
+    (after_bos,) = RowEncoder(task, byte_level(), 100, True).encode_batch([{"answer": ""}])
+    assert isinstance(after_bos, Example)
+
+
 def test_a_template_that_cannot_be_read_is_refused():
     with pytest.raises(TemplateError, match="closes"):
         RowEncoder(task_plan("<|VIRTUAL_PROMPT_0|> {context"), byte_level(), 100, False)
