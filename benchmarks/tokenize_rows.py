@@ -2,11 +2,11 @@
 
     SOFTPROMPT_DATA=FOLDER python benchmarks/tokenize_rows.py [--rows 100000] [--rounds 20]
 
-SQuAD's rows, each a little different, the template and tokenizer of specs/squad.yaml. In one process
-ours and the bare tokenizer take turns, a round a part of the rows, so that a busy machine slows both:
-with all rows fitting, then with a limit that cuts a fifth of them; with the library's threads and
-without. Last, the pass of `spec validate` over a file of a tenth of the rows. Seconds are sums over
-the rounds; ratios are medians of the rounds'.
+SQuAD's rows, each a little different, the template and tokenizer of specs/squad.yaml. Ours and the
+bare tokenizer take turns in one process, a round a part of the rows, so that a busy machine slows
+both: with all rows fitting, then with a limit that cuts a fifth of them; with the library's threads
+and without. Last, the pass of `spec validate` over a file of a tenth of the rows. Seconds are sums
+over the rounds; ratios are medians of the rounds'.
 """
 
 import argparse
