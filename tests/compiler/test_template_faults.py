@@ -1,4 +1,4 @@
-"""Each fault of a template is told at its own characters, in any style of YAML strings.
+"""Each fault of a template is told at its own characters, in whatever style YAML wrote it.
 
 A template is given with its fault between `⟪` and `⟫`; each style writes it down in its own way.
 """

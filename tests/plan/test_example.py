@@ -108,6 +108,16 @@ def test_a_space_before_the_answer_belongs_to_the_answer():
     assert _text(row, row.answer_start) == " yes"
 
 
+@pytest.mark.parametrize("tokenizer", [byte_level, llama_like, sentence_piece])
+@pytest.mark.parametrize("answer", ["yes", " yes", " the cat", "the cat"])
+def test_the_answer_starts_where_the_prompt_ends(tokenizer: Any, answer: str):
+    template, record = "<|VIRTUAL_PROMPT_0|>Answer:{answer}", {"answer": answer}
+    row = _example(template, record, tokenizer=tokenizer())
+    prompt = _example(template, record, tokenizer=tokenizer(), prompt=True)
+    assert row.answer_start == len(prompt.input_ids)
+    assert row.input_ids[: row.answer_start] == prompt.input_ids
+
+
 def test_an_answer_right_after_virtual_tokens_begins_there():
     row = _example("{context}<|VIRTUAL_PROMPT_0|>{answer}", RECORD)
     assert row.answer_start == row.input_ids.index(-3) + 1
@@ -124,6 +134,26 @@ def test_a_prompt_has_no_eos_and_needs_no_answer():
     assert _text(prompt).endswith("\n\nAnswer:")
     assert END_OF_TEXT not in prompt.input_ids
     assert prompt.answer_start is None
+
+
+def test_a_prompt_ends_before_an_answer_in_the_middle():
+    template = "<|VIRTUAL_PROMPT_0|> {question}: {answer}; {context}"
+    for record in (RECORD, {"question": RECORD["question"]}):
+        assert (
+            _text(_example(template, record, answer_only_loss=False, prompt=True)) == " Who sat?:"
+        )
+
+
+def test_a_prompt_has_the_room_that_a_row_needs_for_eos():
+    prompt = _example(prompt=True)
+    assert _encode(prompt=True, limit=len(prompt.input_ids)) == prompt
+
+
+def test_a_prompt_cannot_lose_a_field_that_it_does_not_have():
+    template = "<|VIRTUAL_PROMPT_0|> {question}: {answer}; {context}"
+    prompt = _encode(template, limit=5, answer_only_loss=False, prompt=True)
+    assert isinstance(prompt, Unfit)
+    assert prompt.reason is UnfitReason.NOTHING_TO_CUT
 
 
 def test_a_task_without_an_answer_prompts_with_its_whole_text():
@@ -158,6 +188,7 @@ def test_a_missing_field_is_an_error_unless_it_is_optional():
     (example,) = encoder.encode_batch([record])
     assert isinstance(example, Example)
     assert _text(example).startswith(" Context: \n\nQuestion: Who?")
+    assert record == {"question": "Who?", "answer": "me"}
 
 
 @pytest.mark.parametrize(("add_bos", "add_eos"), [(True, False), (False, True)])
@@ -167,6 +198,27 @@ def test_a_tokenizer_without_bos_or_eos_is_refused_where_one_is_needed(
     tokenizer: FastTokenizer = fast_tokenizer(byte_level_spec(), None, None)
     with pytest.raises(SpecialTokenError, match="BOS" if add_bos else "EOS"):
         RowEncoder(task_plan(), tokenizer, 100, add_bos, add_eos)
+
+
+def test_the_token_of_id_0_may_be_bos_eos_and_text():
+    tokenizer = fast_tokenizer(byte_level_spec(), 0, 0)
+    (zero,) = tokenizer.encode_batch(["!"])
+    assert list(zero.ids) == [0]
+    task = task_plan("<|VIRTUAL_PROMPT_0|>{context}", virtual_token_splits=(1,))
+    (example,) = RowEncoder(task, tokenizer, 100, True).encode_batch([{"context": "!"}])
+    assert isinstance(example, Example)
+    assert example.input_ids == (0, -1, 0, 0)
+    assert example.loss_mask == (True, False, True, True)
+
+
+def test_a_row_that_is_only_a_first_token_has_nothing_to_learn():
+    """Nothing predicts it."""
+    task = task_plan("{answer}", virtual_token_splits=(), answer_only_loss=True)
+    (alone,) = RowEncoder(task, byte_level(), 100, False).encode_batch([{"answer": ""}])
+    assert isinstance(alone, Unfit)
+    assert alone.reason is UnfitReason.NOTHING_TO_LEARN
+    (after_bos,) = RowEncoder(task, byte_level(), 100, True).encode_batch([{"answer": ""}])
+    assert isinstance(after_bos, Example)
 
 
 def test_a_template_that_cannot_be_read_is_refused():

@@ -202,6 +202,26 @@ def test_a_hostile_field_is_still_cut_in_few_rounds():
     assert counting.num_calls <= 16
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_no_smaller_cut_would_do_in_a_hostile_field(times: int):
+    """Runs of characters whose tokens change with every cut."""
+    text = "".join("ab" * (n % 7) + " " * (n % 5) + "\n" * (n % 3) for n in range(20))
+    task = task_plan("<|VIRTUAL_PROMPT_0|>" + "{context};" * times)
+    record = {"context": text}
+
+    def row(limit: int, text: str = text) -> Example:
+        (result,) = RowEncoder(task, byte_level(), limit, False).encode_batch([{"context": text}])
+        assert isinstance(result, Example)
+        return result
+
+    (encoding,) = byte_level().encode_batch([text + ";"])
+    borders = [start for start, _ in encoding.offsets if start < len(text)] + [len(text)]
+    for limit in range(10, len(row(1000).input_ids)):
+        cut = _Cut(row(limit), record)
+        smaller = borders[borders.index(len(cut.fields["context"])) + 1]
+        assert len(cut.example.input_ids) <= limit < len(row(1000, text[:smaller]).input_ids)
+
+
 class _BytePairs:
     """A tokenizer whose tokens are two bytes each, also where these are of two characters."""
 
@@ -235,3 +255,22 @@ def test_where_a_token_holds_parts_of_two_characters_nothing_is_cut():
         (example,) = _encoder(limit, _BytePairs()).encode_batch([record])
         assert isinstance(example, Example)
         assert _Cut(example, record).fields["context"] == kept
+
+
+class _Shortened(_BytePairs):
+    """Takes letters one by one in a text with a `!`, and two by two in any other."""
+
+    def _encode(self, text: str) -> PieceEncoding:
+        if "!" not in text:
+            return super()._encode(text)
+        offsets = [(at, at + 1) for at in range(len(text))]
+        return PieceEncoding([1] * len(offsets), offsets)
+
+
+def test_a_small_cut_that_helps_more_than_its_tokens_is_found():
+    record = RECORD | {"context": "abcdefghijklmnopqrst!"}
+    (whole,) = _encoder(1000, _Shortened()).encode_batch([record])
+    assert isinstance(whole, Example)
+    (example,) = _encoder(len(whole.input_ids) - 8, _Shortened()).encode_batch([record])
+    assert isinstance(example, Example)
+    assert _Cut(example, record).fields["context"] == record["context"][:-1]

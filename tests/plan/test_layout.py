@@ -64,6 +64,11 @@ def test_a_split_of_no_tokens_joins_the_text_on_both_sides():
     assert _rows(_marked("⟦0⟧ x ⟦1⟧ y"), (2, 0)) == [(-1, -2), " x  y"]
 
 
+def test_a_split_of_no_tokens_still_keeps_the_spaces_beside_it():
+    assert _rows(_marked("⟦0⟧ x ⟦1⟧"), (2, 0)) == [(-1, -2), " x "]
+    assert _rows(_marked("⟦0⟧ x ⟦1⟧"), (0, 2)) == [" x ", (-1, -2)]
+
+
 def test_a_field_is_found_where_it_first_stands():
     layout = lay_out(parse_template("  x{a} {b}{a}").segments, (), Whitespace.KEPT)
     (stretch,) = layout.parts

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers.pre_tokenizers import ByteLevel
 
-from softprompt_plan.tokenization import FastTokenizer, PieceEncoding, Tokenizer, tokens_before
+from softprompt_plan.tokenization import (
+    FastTokenizer,
+    PieceEncoding,
+    SentencePieceTokenizer,
+    Tokenizer,
+    tokens_before,
+)
 from softprompt_plan.tokenizer_file import read_tokenizer
 from tests.strategies import TOKENIZERS, texts
 from tests.tokenizers_for_tests import (
@@ -24,6 +31,7 @@ from tests.tokenizers_for_tests import (
     llama_like,
     llama_like_spec,
     sentence_piece,
+    sentence_piece_processor,
 )
 
 _EACH = pytest.mark.parametrize("name", sorted(TOKENIZERS))
@@ -219,6 +227,22 @@ def test_a_byte_level_prefix_space_is_dropped_from_continuations():
     assert tokenizer.encode_continuation("yes") != list(alone.ids)
 
 
+def test_nothing_is_put_around_a_text_whatever_the_file_says():
+    around = {
+        "type": "TemplateProcessing",
+        "single": [
+            {"SpecialToken": {"id": "!", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}},
+        ],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {"!": {"id": "!", "ids": [0], "tokens": ["!"]}},
+    }
+    tokenizer = _fast({**byte_level_spec(), "post_processor": around})
+    (plain,) = byte_level().encode_batch(["yes"])
+    (found,) = tokenizer.encode_batch(["yes"])
+    assert list(found.ids) == list(plain.ids) == tokenizer.encode_continuation("yes")
+
+
 def test_special_tokens_are_written_out_when_decoding():
     spec = byte_level_spec()
     marked = {"id": 3071, "content": "<|endoftext|>", "special": True, "normalized": False}
@@ -233,6 +257,20 @@ def test_special_tokens_are_written_out_when_decoding():
 
 def test_a_sentence_piece_model_knows_its_special_ids():
     assert (sentence_piece().bos_id, sentence_piece().eos_id) == (1, 2)
+
+
+class _WithoutBos(sentencepiece.SentencePieceProcessor):
+    def bos_id(self) -> int:
+        return -1
+
+    def eos_id(self) -> int:
+        return 0
+
+
+def test_a_sentence_piece_model_may_lack_a_special_piece():
+    model = _WithoutBos(model_proto=sentence_piece_processor().serialized_model_proto())
+    tokenizer = SentencePieceTokenizer(model)
+    assert (tokenizer.bos_id, tokenizer.eos_id) == (None, 0)
 
 
 @given(texts(), st.sampled_from(sorted(TOKENIZERS)))

@@ -46,7 +46,7 @@ def test_a_packed_batch_holds_nemos_batch(case: NemoCase, version: str) -> None:
     padded = [[ids[at] for at in row] + [expected["pad_id"]] * length for row in rows]
     assert [row[:length] for row in padded] == expected["input_ids"]
     assert [row[1 : length + 1] for row in padded] == expected["labels"]
-    targets = packed.target_positions_N.tolist(), packed.target_ids_N.tolist()
+    targets = (packed.target_positions_N.tolist(), packed.target_ids_N.tolist())
     predicted = sorted(zip(*targets, strict=True))
     counted = [
         (row[at], label)
