@@ -95,7 +95,7 @@ def _files(run: Run) -> Iterator[tuple[str, Path]]:
         ("losses", run.folder / HISTORY_FILE),
         ("checkpoints", run.checkpoints_folder),
         ("logs", run.logs_folder),
-        ("plan", run.folder / "plan.json"),
+        ("plan", run.plan_file),
     ):
         if path.exists():
             yield what, path

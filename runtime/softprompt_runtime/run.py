@@ -51,22 +51,30 @@ class Run:
         return self.folder / "history.jsonl"
 
     @property
+    def plan_file(self) -> Path:
+        """The plan of the last training."""
+        return self.folder / "plan.json"
+
+    @property
     def logs_folder(self) -> Path:
         """Logs and training curves."""
         return self.folder / "logs"
 
 
 def open_run(plan: Plan, *, spec_folder: Path) -> Run:
-    """Make the run's folder with its plan.json and log, and seed every random generator.
+    """Make the run's folder with its log, and seed every random generator.
 
     The folder is `$SOFTPROMPT_RUNS/NAME`, or `runs/NAME` in the working folder. Files of an
-    earlier run of this name stay: `training.resume` says what becomes of its checkpoints.
+    earlier run of this name stay: `training.resume` says what becomes of its checkpoints. Its
+    plan.json stays too, and is written where there is none: a run that is refused, or only
+    generates, is not the one that the results are of.
     Raises RunFailure if the folder cannot be written.
     """
     folder = runs_folder() / _folder_name(plan.name)
     run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder)
     try:
-        write_atomically(folder / "plan.json", to_json(plan).encode())
+        if not os.path.lexists(run.plan_file):
+            keep_plan(run)
         _log_to(run.logs_folder / "run.log")
     except OSError as error:
         help = f"Set {RUNS_VARIABLE} to a folder that can be written."
@@ -75,6 +83,11 @@ def open_run(plan: Plan, *, spec_folder: Path) -> Run:
     seed_everything(plan.training.seed)
     logging.getLogger(_LOGGER).info("opened run %s in %s", plan.name, folder)
     return run
+
+
+def keep_plan(run: Run) -> None:
+    """Write the run's plan.json. Raises OSError."""
+    write_atomically(run.plan_file, to_json(run.plan).encode())
 
 
 def runs_folder() -> Path:

@@ -24,9 +24,10 @@ This is a bug in softprompt, not in your spec or data: {summary}
 def run_script(main: Callable[[], None]) -> None:
     """Run `main` and end the process unless it returns.
 
-    RunFailure prints its message and help and exits with 1, and so does a full disk. Ctrl-C exits with 130, a run stopped
-    by another signal after saving with 128 + its number. Anything else is our bug: its traceback
-    goes to error.log in the run's folder, a short text to stderr, and the exit code is 2.
+    RunFailure prints its message and help and exits with 1, and so does a full disk. Ctrl-C exits
+    with 130, a run stopped by another signal after saving with 128 + its number. Anything else is
+    our bug: its traceback goes to error.log in the run's folder, a short text to stderr, and the
+    exit code is 2.
     """
     code = _exit_code(main)
     if code:

@@ -26,7 +26,7 @@ from softprompt_runtime.progress import ProgressDisplay, create_progress
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.recorder import Recorder, Recording
 from softprompt_runtime.resume import starting_checkpoint
-from softprompt_runtime.run import Run
+from softprompt_runtime.run import Run, keep_plan
 from softprompt_runtime.run_identity import identity_of
 from softprompt_runtime.stopping import StopSignals
 
@@ -52,6 +52,7 @@ def train_prompts(
         validation_rows=validation.digest,
     )
     resumed = starting_checkpoint(run.checkpoints_folder, identity, plan.resume)
+    keep_plan(run)
     base_model.to(device)
     training = PromptTraining(base_model, learner.to(device), plan, batches.total_steps)
     if resumed is not None:

@@ -4,6 +4,7 @@ from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.run import Run
+from softprompt_runtime.run_lock import sole_training
 
 
 def fit(
@@ -20,10 +21,11 @@ def fit(
     tables of a run that was never interrupted (same machine, CPU). A training that has already
     finished is not repeated. The base model is moved to the run's device.
 
-    Raises RunFailure for what the machine or the plan makes impossible, RunStopped after a signal
-    at whose coming the state was saved.
+    Raises RunFailure for what the machine or the plan makes impossible and where another process
+    trains in the run's folder, RunStopped after a signal at whose coming the state was saved.
     """
     # Lightning takes seconds to import, and who only evaluates does without it.
     from softprompt_runtime.trainer import train_prompts
 
-    train_prompts(run, base_model, learner, train, validation)
+    with sole_training(run.folder):
+        train_prompts(run, base_model, learner, train, validation)

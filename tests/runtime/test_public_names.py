@@ -60,3 +60,12 @@ def test_who_only_evaluates_does_not_wait_for_lightning() -> None:
     found = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "False"
+
+
+def test_ctrl_c_while_torch_is_imported_ends_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt\n", "utf-8")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import softprompt_runtime"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, b"")

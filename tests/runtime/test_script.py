@@ -49,9 +49,8 @@ def test_a_disk_that_refuses_is_no_bug(
 
     assert exit_of(OSError(number, "it is full")) == 1
     text = capsys.readouterr().err
-    assert text.startswith(
-        f"error: {tmp_path / 'run'} cannot be written: it is full\n  = help: Make"
-    )
+    assert text.startswith(f"error: {tmp_path / 'run'} cannot be written: it is full\n")
+    assert "Make room" in text
     assert not list(tmp_path.iterdir())
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from softprompt_plan.plan import EarlyStoppingPlan
+from softprompt_plan.serialize import from_json
 from softprompt_plan.vocabulary import (
     EncoderType,
     InitMethod,
@@ -247,6 +248,19 @@ def test_a_changed_plan_does_not_go_on(folder: Path, policy: ResumePolicy) -> No
 
     with pytest.raises(RunFailure, match=r"training\.optim\.lr was 0\.001 and is 0\.1"):
         train(folder, sections={"optim": {"lr": 0.1}}, resume=policy)
+
+
+def test_the_kept_plan_is_of_the_last_training(folder: Path) -> None:
+    train(folder)
+    kept = folder / "runs" / "tiny" / "plan.json"
+    first = kept.read_text("utf-8")
+
+    with pytest.raises(RunFailure):
+        train(folder, sections={"optim": {"lr": 0.1}})
+    assert kept.read_text("utf-8") == first
+
+    train(folder, sections={"optim": {"lr": 0.1}}, resume=ResumePolicy.NEVER)
+    assert from_json(kept.read_text("utf-8")).training.optim.lr == 0.1
 
 
 def test_changed_rows_do_not_go_on(folder: Path) -> None:
