@@ -37,7 +37,7 @@ def checked_data(folder: Path, data: str, **environment: str) -> Checked:
 
 def num_rows(checked: Checked) -> list[int]:
     assert checked.data is not None
-    return [summary.num_rows for summary in checked.data.summaries]
+    return [summary.num_rows for summary in checked.data.splits]
 
 
 def manifest_of(folder: Path, data: str) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def test_a_data_set_that_is_not_here_is_a_warning_and_the_rest_is_checked(folder
 
     assert codes(checked.diagnostics) == ["SP0306", "SP0343"]
     assert checked.data is not None
-    assert [summary.split for summary in checked.data.summaries] == ["test"]
+    assert [summary.split for summary in checked.data.splits] == ["test"]
     assert checked_data(folder, "{train: 'hf:nobody/nothing[train]'}").plan is not None
 
 

@@ -119,7 +119,7 @@ def test_other_code_has_another_key(
                 (tmp_path / package / source.name).write_bytes(source.read_bytes())
     keys = {before}
 
-    def key_with(package: str, name: str, text: str) -> str:
+    def key_with(package: str, name: str, text: str) -> str | None:
         path = tmp_path / package / name
         path.write_text(path.read_text() + text)
         module._code_digest.cache_clear()  # pyright: ignore[reportPrivateUsage]
@@ -168,6 +168,9 @@ def test_a_data_set_is_known_by_what_its_library_tells_it_by(tmp_path: Path) -> 
 def test_a_source_that_does_not_tell_its_content_has_no_key(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "source_digest", lambda _: None)
+    def unknown(_: Path) -> None:
+        return None
+
+    monkeypatch.setattr(module, "source_digest", unknown)
 
     assert key(data) is None
