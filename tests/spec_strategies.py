@@ -70,9 +70,10 @@ def tasks(draw: st.DrawFn) -> Spec:
             st.sampled_from(["data/validation.jsonl", ["data/validation.jsonl"]])
         )
     task["data"] |= draw(_some(too_long=st.sampled_from(["error", "skip"])))
+    sides = ["left", "right", "middle"] if task.get("truncate_field") else ["right"]
     return task | draw(
         _some(
-            truncate_side=st.sampled_from(["left", "right", "middle"]),
+            truncate_side=st.sampled_from(sides),
             whitespace=st.sampled_from(["kept", "nemo-2023"]),
             weight=st.sampled_from([0.5, 1, 2.5]),
         )

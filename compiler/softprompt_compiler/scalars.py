@@ -18,6 +18,7 @@ _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MAX_DIGITS = 400  # more than any number of a spec has; Python itself stops at 4300
 
 _LONGEST_SHOWN = 120
+_DRIVE = re.compile(r"[A-Za-z]:\\")
 _UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
 
 
@@ -51,9 +52,21 @@ def quoted(text: str) -> str:
     return f"'{text}'"
 
 
+def quoted_as_meant(text: str) -> str:
+    """`text`, written without quotes, in those that its author most likely means.
+
+    Without quotes, and in single ones, `\\n` is two characters; who writes it means a line break.
+    """
+    backslashes = text.count("\\")
+    means_breaks = backslashes and backslashes == text.count("\\n") and not _DRIVE.match(text)
+    if not means_breaks or _UNQUOTABLE.search(text):
+        return quoted(text)
+    return '"' + text.replace('"', '\\"') + '"'
+
+
 def in_quotes(text: str) -> str:
     """Advice to quote `text`, which is shown unless it is long."""
-    shown = f": {quoted(text)}" if len(text) <= _LONGEST_SHOWN else ""
+    shown = f": {quoted_as_meant(text)}" if len(text) <= _LONGEST_SHOWN else ""
     return f"put quotes around the whole text{shown}"
 
 

@@ -3,9 +3,11 @@
 import json
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -32,6 +34,7 @@ _LOADING_ERRORS = (
     ImportError,
     AttributeError,
     SafetensorError,
+    StrictDataclassError,  # a config.json whose numbers do not go together
 )
 
 
@@ -81,6 +84,12 @@ def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
         )
+    except (UnpicklingError, EOFError):  # torch's own text advises to run what the file holds
+        raise RunFailure(
+            f"The base model {plan.source} cannot be loaded: its pytorch_model.bin is damaged, or "
+            "holds more than tensors",
+            "Download it again, or take the model as *.safetensors.",
+        ) from None
     except _LOADING_ERRORS as error:
         raise RunFailure(
             f"The base model {plan.source} cannot be loaded: {_first_line(error)}",
@@ -106,5 +115,7 @@ def _refuse_missing(plan: ModelPlan, report: dict[str, Any]) -> None:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, StrictDataclassError):  # says which check failed; its cause says why
+        error = error.__cause__ or error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -204,6 +204,14 @@ def test_a_field_that_repeats_its_default_or_counts_is_let_pass(
     assert _found(text, world_folder) == []
 
 
+def test_without_a_field_to_cut_there_is_no_side_to_cut(world_folder: Path) -> None:
+    side = "truncate_side: left"
+
+    assert seen(_of_task(world_folder, DATA, side)) == [("SP0242", "truncate_side")]
+    assert _of_task(world_folder, DATA, "truncate_side: right") == []
+    assert _of_task(world_folder, DATA, "truncate_field: text", side) == []
+
+
 def test_a_constant_schedule_does_not_end_lower(world_folder: Path) -> None:
     sched = "sched: {name: constant, min_lr: 1e-5, constant_steps: 4}"
     text = spec(training=f"training: {{max_steps: 9, optim: {{{sched}}}}}")

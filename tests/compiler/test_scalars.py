@@ -5,7 +5,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from softprompt_compiler.parse import parse_node
-from softprompt_compiler.scalars import NumberTooLongError, quoted, resolve_plain
+from softprompt_compiler.scalars import (
+    NumberTooLongError,
+    quoted,
+    quoted_as_meant,
+    resolve_plain,
+)
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import ScalarNode
 
@@ -80,3 +85,17 @@ def test_quoted_text_reads_back_as_itself(text: str) -> None:
     assert isinstance(node, ScalarNode)
     assert node.value == text
     assert "\n" not in quoted(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (r"Context: {context}\nAnswer:", r'"Context: {context}\nAnswer:"'),
+        (r'Say "hi": {text}\n', r'"Say \"hi\": {text}\n"'),
+        ("Context: {context}", "'Context: {context}'"),
+        (r"C:\new: x", r"'C:\new: x'"),
+        (r"a\n: \d", r"'a\n: \d'"),
+    ],
+)
+def test_a_line_break_that_is_written_as_an_escape_is_quoted_as_one(text: str, meant: str) -> None:
+    assert quoted_as_meant(text) == meant

@@ -273,6 +273,40 @@ def test_broken_files_are_the_users_fault_in_one_line(
     assert caught.value.help
 
 
+def test_numbers_of_a_config_that_do_not_go_together_are_the_users_fault(tmp_path: Path) -> None:
+    tiny_hf_model("llama").save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_attention_heads": 3}), "utf-8")
+    with pytest.raises(RunFailure, match="is not a multiple of the number of attention heads"):
+        load_hf_model(model_plan(str(tmp_path)), tmp_path)
+
+
+class _Touching:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("damage", ["code", "cut", "empty"])
+def test_a_pickle_that_holds_more_than_tensors_or_is_damaged_is_refused(
+    tmp_path: Path, damage: str
+) -> None:
+    tiny_hf_model("llama").save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    file = tmp_path / "pytorch_model.bin"
+    torch.save({"x": _Touching(tmp_path / "ran")}, file)
+    if damage != "code":
+        file.write_bytes(file.read_bytes()[:64] if damage == "cut" else b"")
+    with pytest.raises(RunFailure, match="cannot be loaded") as caught:
+        load_hf_model(model_plan(str(tmp_path)), tmp_path)
+    assert "weights_only" not in f"{caught.value.message}{caught.value.help}"
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("source", "fault"),
     [

@@ -62,6 +62,7 @@ TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
     answer.check_metrics,
     prompt_learning.check_many_virtual_tokens,
     unused.check_unused_shuffle,
+    unused.check_unused_truncate_side,
     trained.check_restored_task,
     trained.check_init_prompt,
     repeated.check_repeated_in_task,

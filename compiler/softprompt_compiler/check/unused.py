@@ -67,6 +67,16 @@ def check_unused_shuffle(resolved: ResolvedSpec, task: str) -> Iterator[Diagnost
         yield _unused(resolved, path, "without `max_rows` all rows are taken", cause)
 
 
+def check_unused_truncate_side(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
+    """Where no field may lose tokens, no side of one does."""
+    section = resolved.spec.tasks[task]
+    if section.truncate_field is None and _says_something(section, "truncate_side"):
+        path = ("tasks", task)
+        reason = "no `truncate_field` is named"
+        cause = _cause(resolved, *path, "truncate_field")
+        yield _unused(resolved, (*path, "truncate_side"), reason, cause)
+
+
 def check_unused_sampling(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """Greedy generation draws nothing."""
     inference = resolved.spec.inference

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from softprompt_compiler.diagnostic import Fix
-from softprompt_compiler.scalars import in_quotes, quoted
+from softprompt_compiler.scalars import in_quotes, quoted_as_meant
 from softprompt_compiler.source import SourceFile, Span
 
 KEY = re.compile(r"\s*(?:- +)*([^\s:#'\"\[{-][^:#]*?) *:(?= |$)")
@@ -55,7 +55,7 @@ def quote_rest(failure: Failure, start: int) -> tuple[Fix | None, str]:
     value = failure.source.text[start : line.end].rstrip()
     if failure.flow:
         return None, "put quotes around the text"
-    fix = Fix.guess(failure.span(start, start + len(value)), quoted(value))
+    fix = Fix.guess(failure.span(start, start + len(value)), quoted_as_meant(value))
     return fix, in_quotes(value)
 
 

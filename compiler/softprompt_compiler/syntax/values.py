@@ -4,7 +4,7 @@ import yaml
 
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
-from softprompt_compiler.scalars import in_quotes, quoted
+from softprompt_compiler.scalars import in_quotes, quoted, quoted_as_meant
 from softprompt_compiler.syntax.failure import KEY, Failure, content, quote_rest
 from softprompt_compiler.yaml_marks import extent
 
@@ -43,7 +43,7 @@ def _spans_lines(scalar: yaml.ScalarEvent) -> bool:
 def _requote(value: str) -> tuple[str, str]:
     quote = value[:1]
     if quote not in ("'", '"') or not value.endswith(quote) or len(value) < 3:
-        return f"if all of it is text, {in_quotes(value)}", quoted(value)
+        return f"if all of it is text, {in_quotes(value)}", quoted_as_meant(value)
     inner = value[1:-1]
     if quote == "'":
         return "inside these quotes write '' for '", "'" + inner.replace("'", "''") + "'"
