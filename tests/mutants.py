@@ -71,7 +71,7 @@ def _mutant(group: str, content: dict[str, Any], given: dict[str, Any]) -> Mutan
     return Mutant(
         group=group,
         name=given["name"],
-        file=given.get("file", content.get("file")),
+        file=given["file"] if "file" in given else content["file"],
         old=given["old"],
         new=given["new"],
         tests=tuple(given.get("tests", content["tests"])),

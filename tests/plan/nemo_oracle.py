@@ -40,9 +40,10 @@ class NemoDataSet:
         self._check(template, record)
         most, least = self.settings["max_seq_length"], self.settings["min_seq_length"]
         ids = self._tokenize(self._fill(template, record))
-        bos = [self.tokenizer.bos_id] if self.settings["add_bos"] else []
-        eos = [self.tokenizer.eos_id] if self.settings["add_eos"] else []
-        ids = [*bos, *ids, *eos]  # type: ignore[list-item]
+        bos, eos = self.tokenizer.bos_id, self.tokenizer.eos_id
+        assert bos is not None
+        assert eos is not None
+        ids = [*[bos] * self.settings["add_bos"], *ids, *[eos] * self.settings["add_eos"]]
         truncated, field = None, template["truncate_field"]
         if len(ids) > most and field is not None and field in record:
             truncated = self._shorten(record[field], len(ids) - most + 1)

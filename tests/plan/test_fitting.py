@@ -274,3 +274,27 @@ def test_a_small_cut_that_helps_more_than_its_tokens_is_found():
     (example,) = _encoder(len(whole.input_ids) - 8, _Shortened()).encode_batch([record])
     assert isinstance(example, Example)
     assert _Cut(example, record).fields["context"] == record["context"][:-1]
+
+
+class _Sluggish(_BytePairs):
+    """Takes letters one by one in a text with a `!`; any other hardly needs fewer when it is cut."""
+
+    def __init__(self) -> None:
+        self.num_calls = 0
+
+    def encode_batch(self, texts: Any) -> list[PieceEncoding]:
+        self.num_calls += 1
+        return super().encode_batch(texts)
+
+    def _encode(self, text: str) -> PieceEncoding:
+        count = len(text) if "!" in text else 400 + len(text) // 20
+        return PieceEncoding([1] * count, [(at, at + 1) for at in range(count)])
+
+
+def test_a_search_whose_guesses_hardly_help_ends_soon():
+    sluggish, record = _Sluggish(), {"context": "x" * 440 + "!"}
+    encoder = RowEncoder(task_plan("<|VIRTUAL_PROMPT_0|>{context}"), sluggish, 409, False)
+    (example,) = encoder.encode_batch([record])
+    assert isinstance(example, Example)
+    assert _Cut(example, record).fields["context"] == "x" * 119
+    assert sluggish.num_calls <= 16
