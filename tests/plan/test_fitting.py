@@ -187,6 +187,16 @@ def test_a_batch_is_cut_with_few_encodings():
     assert counting.num_calls <= 4
 
 
+def test_a_field_that_stands_often_is_cut_with_few_encodings():
+    counting = _Counting()
+    task = task_plan("<|VIRTUAL_PROMPT_0|>" + " {context};" * 8)
+    encoder = RowEncoder(task, counting, 200, False)
+    (example,) = encoder.encode_batch([{"context": " ".join([_WORDS] * 20)}])
+    assert isinstance(example, Example)
+    assert example.cut
+    assert counting.num_calls <= 4
+
+
 def test_rows_that_fit_are_encoded_once():
     counting = _Counting()
     _encoder(1000, counting).encode_batch([RECORD] * 100)
@@ -277,7 +287,7 @@ def test_a_small_cut_that_helps_more_than_its_tokens_is_found():
 
 
 class _Sluggish(_BytePairs):
-    """Takes letters one by one in a text with a `!`; any other hardly needs fewer when it is cut."""
+    """Takes letters one by one in a text with a `!`; cuts in any other hardly help."""
 
     def __init__(self) -> None:
         self.num_calls = 0

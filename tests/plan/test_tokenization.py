@@ -227,6 +227,14 @@ def test_a_byte_level_prefix_space_is_dropped_from_continuations():
     assert tokenizer.encode_continuation("yes") != list(alone.ids)
 
 
+def test_a_tokenizer_that_strips_texts_keeps_the_space_that_begins_a_continuation():
+    strip = {"type": "Strip", "strip_left": True, "strip_right": True}
+    tokenizer = _fast({**byte_level_spec(), "normalizer": strip})
+    (alone,) = tokenizer.encode_batch([" yes"])
+    assert tokenizer.decode(alone.ids) == "yes"
+    assert tokenizer.decode(tokenizer.encode_continuation(" yes")) == " yes"
+
+
 def test_nothing_is_put_around_a_text_whatever_the_file_says():
     around = {
         "type": "TemplateProcessing",
