@@ -43,7 +43,7 @@ class NemoDataSet:
         bos, eos = self.tokenizer.bos_id, self.tokenizer.eos_id
         assert bos is not None
         assert eos is not None
-        ids = [bos] * bool(self.settings["add_bos"]) + ids + [eos] * bool(self.settings["add_eos"])
+        ids = [*[bos] * self.settings["add_bos"], *ids, *[eos] * self.settings["add_eos"]]
         truncated, field = None, template["truncate_field"]
         if len(ids) > most and field is not None and field in record:
             truncated = self._shorten(record[field], len(ids) - most + 1)

@@ -122,6 +122,25 @@ def test_words_that_are_taken_whole_prove_nothing_within_them():
     assert not llama3_like().keeps_border(":", "y")
 
 
+def test_white_space_may_go_on_in_a_word_that_is_taken_whole_without_it():
+    spec = byte_level_spec()
+    spec["model"]["ignore_merges"] = True
+    spec["model"]["vocab"]["\u010a\u0109"] = 3072  # a line break and a tab, that no merge makes
+    tokenizer = _fast(spec)
+    prompt, whole = tokenizer.encode_batch(["a\n\t", "a\n\t  yes"])
+    count = tokens_before(whole, 3)
+    assert count is not None
+    assert list(whole.ids[:count]) != list(prompt.ids)
+    assert not tokenizer.keeps_border("a\n\t", "  yes")
+
+
+def test_a_space_that_begins_no_word_proves_nothing_of_words_taken_whole():
+    spec = llama_like_spec()
+    assert _fast(spec).keeps_border("a", " b")
+    spec["model"]["ignore_merges"] = True
+    assert not _fast(spec).keeps_border("a", " b")
+
+
 def test_a_normalizer_may_join_what_stands_on_both_sides():
     spec = byte_level_spec()
     spec["normalizer"] = {"type": "NFC"}
@@ -225,6 +244,14 @@ def test_a_byte_level_prefix_space_is_dropped_from_continuations():
     (alone,) = tokenizer.encode_batch(["yes"])
     assert tokenizer.encode_continuation(" yes") == list(alone.ids)
     assert tokenizer.encode_continuation("yes") != list(alone.ids)
+
+
+def test_a_tokenizer_that_strips_texts_keeps_the_space_that_begins_a_continuation():
+    strip = {"type": "Strip", "strip_left": True, "strip_right": True}
+    tokenizer = _fast({**byte_level_spec(), "normalizer": strip})
+    (alone,) = tokenizer.encode_batch([" yes"])
+    assert tokenizer.decode(alone.ids) == "yes"
+    assert tokenizer.decode(tokenizer.encode_continuation(" yes")) == " yes"
 
 
 def test_nothing_is_put_around_a_text_whatever_the_file_says():
