@@ -80,7 +80,10 @@ def load_soft_prompt(run: Run, base_model: BaseModel) -> SoftPrompt:
     """
     folder = run.soft_prompt_folder
     if not (folder / META_FILE).is_file():
-        raise RunFailure(f"There is no trained soft prompt in {folder}", "Run train.py first.")
+        raise RunFailure(
+            f"There is no trained soft prompt in {folder}",
+            "Train it first: spec run SPEC, or the train.py of its scripts.",
+        )
     soft_prompt = read_soft_prompt(folder)
     require_base_model(soft_prompt, base_model, folder)
     for task in run.plan.tasks:

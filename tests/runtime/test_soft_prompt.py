@@ -179,8 +179,9 @@ def test_a_run_loads_what_it_trained(folder: Path) -> None:
 def test_before_training_there_is_none(folder: Path) -> None:
     ready = make_ready(tiny_plan(), folder)
 
-    with pytest.raises(RunFailure, match="no trained soft prompt"):
+    with pytest.raises(RunFailure, match="no trained soft prompt") as none:
         load_soft_prompt(ready.run, ready.base_model)
+    assert "spec run" in str(none.value.help)
 
 
 def test_another_base_model_is_refused(folder: Path) -> None:
