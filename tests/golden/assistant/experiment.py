@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from assistant.yaml.
-# Spec sha256 804fd2f629e1935927155ca16a0198f84e3aac0e8d2db31434783c8185e83130, plan format 2.
+# Spec sha256 17e9bc5234c16913c8b30a17daa5fbdc26c6568a509927af67b937082575b16c, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -63,7 +63,7 @@ EXPERIMENT = Plan(
                 '{utterance}{label}'
             ),
             whitespace=Whitespace.KEPT,
-            virtual_token_splits=(7, 3),
+            virtual_token_splits=(40, 10),
             truncate_fields=('utterance',),
             truncate_side=TruncateSide.RIGHT,
             answer_field='label',
@@ -103,13 +103,13 @@ EXPERIMENT = Plan(
     # The optimization.
     training=TrainingPlan(
         max_epochs=None,
-        max_steps=800,
+        max_steps=700,
         global_batch_size=16,
         micro_batch_size=16,
         precision=Precision.FP32,
         seed=1234,
         gradient_clip_val=1.0,
-        val_check_interval=200,
+        val_check_interval=350,
         checkpoint_every_n_steps=50,
         # Stop when `val_loss` has not fallen by `min_delta` for `patience` validations.
         early_stopping=EarlyStoppingPlan(
@@ -120,13 +120,13 @@ EXPERIMENT = Plan(
         # Optimizer of the trainable parameters.
         optim=OptimPlan(
             name=OptimizerName.ADAMW,
-            lr=0.01,
+            lr=0.03,
             weight_decay=0.0,
             betas=(0.9, 0.98),
             # Learning-rate schedule over the optimizer steps of the whole run.
             sched=SchedulePlan(
                 name=ScheduleName.COSINE_ANNEALING,
-                warmup_steps=40,
+                warmup_steps=20,
                 constant_steps=0,
                 min_lr=0.0,
             ),

@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from squad.yaml.
-# Spec sha256 5f2acbde1e8b8f8745f8d46abe617eab280472efa37f37234d2d233dd8baf844, plan format 2.
+# Spec sha256 d36dd10e8375cd24c5473f485900f1ae4215d442f886d7f53c85aff70a9cf4a7, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -97,7 +97,7 @@ EXPERIMENT = Plan(
         # Where the virtual tokens start from.
         init=InitPlan(
             method=InitMethod.TEXT,
-            text='Read the context and answer with its shortest fitting words.',
+            text='Read the context and answer with its shortest fitting words',
             labels=(),
             path=None,
         ),
@@ -106,13 +106,13 @@ EXPERIMENT = Plan(
     # The optimization.
     training=TrainingPlan(
         max_epochs=None,
-        max_steps=150,
+        max_steps=100,
         global_batch_size=16,
         micro_batch_size=4,
         precision=Precision.FP32,
         seed=1234,
         gradient_clip_val=1.0,
-        val_check_interval=75,
+        val_check_interval=50,
         checkpoint_every_n_steps=50,
         # Stop when `val_loss` has not fallen by `min_delta` for `patience` validations.
         early_stopping=EarlyStoppingPlan(
