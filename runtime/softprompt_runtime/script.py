@@ -83,8 +83,14 @@ def _report_bug(error: Exception) -> None:
 
 def _say(text: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
-    shown = text.encode(encoding, "backslashreplace").decode(encoding)  # a report must not fail
+    shown = "".join(char if char.isprintable() or char in "\n\t" else _code(char) for char in text)
+    shown = shown.encode(encoding, "backslashreplace").decode(encoding)  # a report must not fail
     print(shown, file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+
+
+def _code(char: str) -> str:
+    """An unprintable character as an escape: names in data must not command the terminal."""
+    return char.encode("unicode_escape").decode()
 
 
 def _flush() -> None:

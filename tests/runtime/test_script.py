@@ -54,6 +54,11 @@ def test_a_disk_that_refuses_is_no_bug(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_message_never_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of(RunFailure("no `\x1b[2J\u202e\ud800`:\n\t\u4e2d")) == 1
+    assert capsys.readouterr().err == "error: no `\\x1b[2J\\u202e\\ud800`:\n\t\u4e2d\n"
+
+
 def test_ctrl_c_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_of(KeyboardInterrupt()) == 130
     assert "Traceback" not in capsys.readouterr().err
