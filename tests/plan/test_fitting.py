@@ -70,7 +70,9 @@ def test_a_left_cut_keeps_a_space_that_stands_beside_no_other():
     limit = len(whole.input_ids) - 3
     (example,) = RowEncoder(task, byte_level(), limit, False).encode_batch([RECORD])
     assert isinstance(example, Example)
-    assert Kept(example, RECORD).fields["context"] == _WORDS.removeprefix("the cat")
+    kept = Kept(example, RECORD)
+    assert kept.fields["context"] == _WORDS.removeprefix("the cat")
+    assert kept.num_tokens == {"context": 3}
 
 
 @pytest.mark.parametrize("less", [9, 10])
