@@ -39,6 +39,13 @@ _REASONS = {
     UnfitReason.CUT_TOO_LITTLE: "{least} are left with every `truncate_field` empty",
     UnfitReason.NOTHING_TO_LEARN: "no token of it would count in the loss",
 }
+_SKIP = "or write `data: {too_long: skip}`"
+_UNFIT_HELP = {
+    UnfitReason.NOTHING_TO_CUT: f"name a `truncate_field`, raise `model.max_seq_length`, {_SKIP}",
+    UnfitReason.CUT_TOO_LITTLE: "name another `truncate_field` too, raise "
+    f"`model.max_seq_length`, {_SKIP}",
+    UnfitReason.NOTHING_TO_LEARN: f"give the row an answer, {_SKIP}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +90,7 @@ def unfit_finding(row: Row, unfit: Unfit, split: Split) -> RowFinding:
             "limit": unfit.max_seq_length,
             "reason": _REASONS[unfit.reason].format(least=unfit.min_tokens),
         },
-        help="its prediction will be empty"
-        if split is Split.TEST
-        else "name a `truncate_field`, raise `model.max_seq_length`, or write "
-        "`data: {too_long: skip}`",
+        help="its prediction will be empty" if split is Split.TEST else _UNFIT_HELP[unfit.reason],
     )
 
 

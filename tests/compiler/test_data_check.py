@@ -133,6 +133,16 @@ def test_rows_that_cannot_be_cut_are_refused_at_their_line(folder: Path) -> None
     assert "240 tokens" in found[0].message
 
 
+def test_a_row_that_stays_too_long_without_its_truncate_field_is_told_so(folder: Path) -> None:
+    _write(folder, "train", [GOOD, {"text": "It rained.", "mood": "sad" * 60}])
+
+    (found,) = _check(folder, "truncate_field: text").diagnostics
+
+    assert found.code == "SP0350"
+    assert "with every `truncate_field` empty" in found.message
+    assert found.help[0].startswith("name another `truncate_field` too")
+
+
 def test_rows_that_cannot_be_cut_are_left_out_where_the_spec_says_so(folder: Path) -> None:
     _write(folder, "train", [GOOD, LONG])
 
