@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 STAND_IN = str(ROOT / "tests" / "data" / "stand_in")
 SETTINGS = (
-    "model.max_seq_length=128",
+    "model.max_seq_length=192",
     "training.max_steps=2",
     "training.global_batch_size=2",
     "training.micro_batch_size=2",
@@ -32,7 +32,7 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
-    write_tiny_model(folder)
+    write_tiny_model(folder, max_position_embeddings=192)
     return folder
 
 

@@ -120,7 +120,7 @@ def test_the_compiler_half_works_alone(light_python: Path, spec_folder: Path) ->
     elsewhere = spec_folder.parent
     target = spec_folder / "colours.yaml"
     assert "softprompt" in run(spec, "--version", folder=elsewhere)
-    assert run(spec, "validate", target, folder=elsewhere) == f"{target}: sound\n"
+    assert run(spec, "validate", target, folder=elsewhere).endswith(f"\n{target}: sound\n")
     run(spec, "compile", target, "--out", elsewhere / "compiled", folder=elsewhere)
     run(spec, "compile", target, "--out", elsewhere / "compiled", "--check", folder=elsewhere)
     emitted = {path.name for path in (elsewhere / "compiled").iterdir()}
