@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 4a302f14a3c18a565b8c69674878d9e8ea31127b8af4148043d34b31f48d3b18, plan format 2.
+# Spec sha256 552ce91b16daaba01df9481c0650d6abb4fa584baf0ee01f413a3ddc8467b35f, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -82,8 +82,8 @@ EXPERIMENT = Plan(
                 # The most rows that are taken of each split; None takes all.
                 max_rows=MaxRowsPlan(
                     train=None,
-                    validation=100,
-                    test=150,
+                    validation=60,
+                    test=60,
                 ),
                 shuffle_seed=1,
                 too_long=TooLongPolicy.ERROR,
@@ -112,8 +112,8 @@ EXPERIMENT = Plan(
                 # The most rows that are taken of each split; None takes all.
                 max_rows=MaxRowsPlan(
                     train=None,
-                    validation=100,
-                    test=150,
+                    validation=60,
+                    test=60,
                 ),
                 shuffle_seed=1,
                 too_long=TooLongPolicy.ERROR,
@@ -145,8 +145,8 @@ EXPERIMENT = Plan(
                 # The most rows that are taken of each split; None takes all.
                 max_rows=MaxRowsPlan(
                     train=None,
-                    validation=100,
-                    test=150,
+                    validation=60,
+                    test=60,
                 ),
                 shuffle_seed=1,
                 too_long=TooLongPolicy.ERROR,
@@ -178,13 +178,13 @@ EXPERIMENT = Plan(
     # The optimization.
     training=TrainingPlan(
         max_epochs=None,
-        max_steps=150,
+        max_steps=80,
         global_batch_size=16,
         micro_batch_size=8,
         precision=Precision.FP32,
         seed=1234,
         gradient_clip_val=1.0,
-        val_check_interval=75,
+        val_check_interval=80,
         checkpoint_every_n_steps=50,
         # Stop when `val_loss` has not fallen by `min_delta` for `patience` validations.
         early_stopping=EarlyStoppingPlan(
@@ -201,7 +201,7 @@ EXPERIMENT = Plan(
             # Learning-rate schedule over the optimizer steps of the whole run.
             sched=SchedulePlan(
                 name=ScheduleName.COSINE_ANNEALING,
-                warmup_steps=15,
+                warmup_steps=8,
                 constant_steps=0,
                 min_lr=0.0,
             ),

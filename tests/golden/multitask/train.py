@@ -1,7 +1,7 @@
 """Trains the soft prompts of one experiment. The base model stays as it is."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 4a302f14a3c18a565b8c69674878d9e8ea31127b8af4148043d34b31f48d3b18, plan format 2.
+# Spec sha256 552ce91b16daaba01df9481c0650d6abb4fa584baf0ee01f413a3ddc8467b35f, plan format 2.
 # Do not edit: edit the spec and compile again.
 
 from experiment import EXPERIMENT, SPEC_FOLDER
