@@ -117,9 +117,9 @@ def test_what_all_rows_of_a_task_begin_with_is_packed_once() -> None:
 
 
 def test_tasks_share_nothing_with_each_other() -> None:
-    rows = [row([-1, -2, 5]), row([-1, -2, 5], task="b")]
+    rows = [row([-1, -2, 5, 10 + n], task=task) for task in "ab" for n in range(2)]
     packed = pack(rows)
-    assert packed.layout.num_tokens == 6
+    assert packed.layout.num_tokens == 2 * 3 + 4
     assert packed.virtual_tasks_K.tolist() == [0, 0, 1, 1]
 
 
