@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from softprompt_compiler import runtime_install
 from softprompt_compiler.cli import launch
 from softprompt_compiler.cli.child import run_child
 from tests.compiler.command_line import SPEC, call, environment
@@ -53,7 +54,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """The runtime is there, and the process it is started in is not."""
     child = Started()
     monkeypatch.setattr(launch, "run_child", child)
-    monkeypatch.setattr(launch, "find_spec", lambda _name: "found")  # type: ignore[misc]
+    monkeypatch.setattr(runtime_install, "find_spec", lambda _name: "found")  # type: ignore[misc]
     return child
 
 
@@ -147,7 +148,9 @@ def test_a_missing_runtime_is_told_with_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(launch, "find_spec", lambda name: None if name == "torch" else "found")  # type: ignore[misc]
+    monkeypatch.setattr(
+        runtime_install, "find_spec", lambda name: None if name == "torch" else "found"
+    )  # type: ignore[misc]
     outcome = call(capsys, "run", "spec.yaml")
 
     assert outcome.code == 1

@@ -108,7 +108,6 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
         return [sys.executable, "-c", head + program]
 
     monkeypatch.setattr(runtime_half, "command_line", line)
-    monkeypatch.setattr(runtime_half, "missing_packages", list)  # type: ignore[misc]
     monkeypatch.setattr(harness, "missing_packages", list)  # type: ignore[misc]
 
 

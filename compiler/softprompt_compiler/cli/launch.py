@@ -5,7 +5,6 @@ The runtime is never imported here: it is started in a process of its own.
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +24,7 @@ from softprompt_compiler.cli.options import (
     SpecFile,
 )
 from softprompt_compiler.cli.output import put
-
-_RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
+from softprompt_compiler.runtime_install import install_line, missing_packages
 
 
 def run(
@@ -104,11 +102,10 @@ def _write(
 ) -> Emitted:
     emitted = emit(spec, out, settings or [], read_data=read_data, color=color)
     write_files(emitted.folder, emitted.files)
-    missing = [name for name in _RUNTIME if find_spec(name) is None]
-    if missing:
+    if missing := missing_packages():
         raise CommandFailure(
             f"training needs packages that are not installed: {', '.join(missing)}",
-            help=f"{sys.executable} -m pip install 'softprompt[runtime]'",
+            help=install_line(),
         )
     return emitted
 

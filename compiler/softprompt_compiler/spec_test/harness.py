@@ -12,17 +12,13 @@ from softprompt_compiler.data_tokenizer import load_tokenizer
 from softprompt_compiler.diagnostic import Diagnostic, has_errors
 from softprompt_compiler.pipeline import Checked, check_spec
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.runtime_install import install_line, missing_packages
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.spec_test import check as checks
 from softprompt_compiler.spec_test.check import RUNTIME_CHECKS, CheckResult, Status
-from softprompt_compiler.spec_test.install import install_line
 from softprompt_compiler.spec_test.row_checks import RowTrials, row_checks
 from softprompt_compiler.spec_test.row_sample import sample_rows
-from softprompt_compiler.spec_test.runtime_half import (
-    RuntimeHalf,
-    missing_packages,
-    write_sample,
-)
+from softprompt_compiler.spec_test.runtime_half import RuntimeHalf, write_sample
 from softprompt_compiler.spec_test.same_bytes import differing_files
 from softprompt_compiler.world import LocalWorld
 from softprompt_plan.plan import Plan

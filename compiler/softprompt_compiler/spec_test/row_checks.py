@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.runtime_install import install_line
 from softprompt_compiler.spec_test.check import CheckResult, Status
-from softprompt_compiler.spec_test.install import install_line
 from softprompt_compiler.spec_test.row_sample import TaskSample
 from softprompt_plan.example import Tokenizer, Unfit
 from softprompt_plan.plan import Plan

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,16 +21,10 @@ from softprompt_plan.serialize import to_json
 from softprompt_plan.template import parse_template
 from softprompt_plan.vocabulary import Split
 
-_RUNTIME = ("softprompt_runtime", "torch", "pytorch_lightning", "transformers")
 # A few of each: what fails for one row of a kind fails for all of them.
 _NUM_ROWS = {Split.TRAIN: 6, Split.VALIDATION: 2, Split.TEST: 32}
 _LAST_LINES = 15
 _NO_LIMIT = MaxRowsPlan(train=None, validation=None, test=None)
-
-
-def missing_packages() -> list[str]:
-    """What the runtime's checks need and this Python has not."""
-    return [name for name in _RUNTIME if find_spec(name) is None]
 
 
 def write_sample(plan: Plan, samples: Sequence[TaskSample], folder: Path) -> Path:
