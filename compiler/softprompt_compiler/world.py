@@ -5,7 +5,7 @@ The pipeline reads the world only through `World`, so that a test can make one u
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -83,10 +83,13 @@ class World(Protocol):
 @final
 @dataclass(frozen=True, kw_only=True)
 class LocalWorld:
-    """This machine, seen from the spec's folder."""
+    """This machine, seen from the spec's folder. A tokenizer is read once."""
 
     spec_folder: Path
     environment: Mapping[str, str]
+    _tokenizers: "dict[Path, TokenizerFile]" = field(
+        default_factory=dict["Path", "TokenizerFile"], init=False, repr=False, compare=False
+    )
 
     def path(self, text: str) -> Path:
         """See World."""
@@ -164,9 +167,11 @@ class LocalWorld:
 
     def tokenizer(self, path: Path) -> "TokenizerFile":
         """See World."""
-        from softprompt_plan.tokenizer_file import read_tokenizer  # by those who read it
+        if path not in self._tokenizers:
+            from softprompt_plan.tokenizer_file import read_tokenizer  # by those who read it
 
-        return read_tokenizer(path)
+            self._tokenizers[path] = read_tokenizer(path)
+        return self._tokenizers[path]
 
 
 def _from_here(path: Path) -> Path:

@@ -6,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softprompt_compiler.parse import parse
+from softprompt_compiler.pipeline import compile_spec
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import MappingNode
+from softprompt_compiler.world import LocalWorld
+from softprompt_plan import tokenizer_file
 from softprompt_plan.plan import Plan
+from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
 from tests.compiler.specs import SPEC, check, codes, compiled, spec, task
 from tests.spec_strategies import MISTAKES, Mistake, as_yaml, specs
 
@@ -171,3 +175,20 @@ def _compare(written: dict[str, Any], held: Any, path: str, lost: list[str]) -> 
                 lost.append(f"{path}.{key}")
         elif found != (tuple(value) if isinstance(value, list) else value):  # pyright: ignore
             lost.append(f"{path}.{key}")
+
+
+def test_a_compile_that_reads_the_rows_reads_the_tokenizer_once(
+    world_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counting(path: Path) -> TokenizerFile:
+        read.append(path)
+        return read_tokenizer(path)
+
+    monkeypatch.setattr(tokenizer_file, "read_tokenizer", counting)
+    world = LocalWorld(spec_folder=world_folder, environment={})
+    source = SourceFile(name="spec.yaml", text=SPEC)
+
+    assert compile_spec(source, [], world, spec_folder="..", read_data=True).files is not None
+    assert len(read) == 1
