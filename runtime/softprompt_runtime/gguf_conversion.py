@@ -6,8 +6,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from softprompt_plan.gguf_tokenizer import gguf_tokenizer
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.cache_folder import CACHE_VARIABLE, cache_folder
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.file_lock import file_lock
 from softprompt_runtime.gguf_weights import float32_rows
 from softprompt_runtime.safetensors_stream import stream_float32
 
@@ -37,7 +37,8 @@ def converted_folder(gguf_path: Path) -> Path:
     try:
         folder = cache_folder() / f"gguf-v{_VERSION}-{_sha256(gguf_path)}"
         if not folder.is_dir():
-            with _lock(folder.with_suffix(".lock")):
+            # One conversion at a time, where files can be locked.
+            with file_lock(folder.with_suffix(".lock"), wait=True):
                 if not folder.is_dir():  # another process may have been faster
                     _convert(gguf_path, folder)
         return folder
@@ -53,17 +54,6 @@ def converted_folder(gguf_path: Path) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _lock(path: Path) -> Generator[None]:
-    """One conversion at a time. Where files cannot be locked, several may do the same work."""
-    with path.open("w") as file:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _convert(gguf_path: Path, folder: Path) -> None:
