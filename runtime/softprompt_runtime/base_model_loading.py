@@ -10,14 +10,14 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
-from transformers.utils import logging as transformers_logging
 
 from softprompt_plan.model_source import NotFound, NotFoundKind, locate_model
 from softprompt_plan.paths import expand
 from softprompt_plan.plan import ModelPlan
 from softprompt_plan.vocabulary import ModelDtype, ModelSourceKind
-from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.failure import RunFailure, first_line
 from softprompt_runtime.gguf_conversion import converted_folder
+from softprompt_runtime.progress_bars import without_progress_bars
 
 _DTYPES = {
     ModelDtype.FLOAT32: torch.float32,
@@ -73,17 +73,16 @@ def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
     Weights are read once, in the plan's type. Code that comes with a model is never run. Raises
     RunFailure for a model that cannot be read, or whose files lack weights.
     """
-    quiet = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            where,
-            revision=plan.revision or "main",
-            dtype=_DTYPES[plan.dtype],
-            local_files_only=isinstance(where, Path) or os.environ.get("HF_HUB_OFFLINE") == "1",
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+        with without_progress_bars():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                where,
+                revision=plan.revision or "main",
+                dtype=_DTYPES[plan.dtype],
+                local_files_only=isinstance(where, Path) or os.environ.get("HF_HUB_OFFLINE") == "1",
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except (UnpicklingError, EOFError):  # torch's own text advises to run what the file holds
         raise RunFailure(
             f"The base model {plan.source} cannot be loaded: its pytorch_model.bin is damaged, or "
@@ -92,12 +91,9 @@ def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
         ) from None
     except _LOADING_ERRORS as error:
         raise RunFailure(
-            f"The base model {plan.source} cannot be loaded: {_first_line(error)}",
+            f"The base model {plan.source} cannot be loaded: {_reason(error)}",
             "Check model.source; a folder needs config.json and *.safetensors.",
         ) from error
-    finally:
-        if quiet:
-            transformers_logging.enable_progress_bar()
     model, report = loaded
     _refuse_missing(plan, report)
     return model
@@ -114,8 +110,7 @@ def _refuse_missing(plan: ModelPlan, report: dict[str, Any]) -> None:
         )
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, StrictDataclassError):  # says which check failed; its cause says why
         error = error.__cause__ or error
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

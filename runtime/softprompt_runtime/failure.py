@@ -16,3 +16,9 @@ class RunFailure(Exception):  # noqa: N818 - what failed is the run; the program
         super().__init__(message)
         self.message = message
         self.help = help
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; the name of its type where it says nothing."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -12,7 +12,7 @@ from softprompt_plan.plan import ModelPlan
 from softprompt_plan.tokenization import FastTokenizer
 from softprompt_plan.tokenizer_file import TokenizerError, TokenizerFile, read_tokenizer
 from softprompt_plan.vocabulary import ModelSourceKind
-from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.failure import RunFailure, first_line
 from softprompt_runtime.run import Run
 
 _TOKENIZER_FILES = [
@@ -83,8 +83,7 @@ def _fetch(plan: ModelPlan) -> Path:
         options: dict[str, Any] = {"allow_patterns": _TOKENIZER_FILES}
         return Path(snapshot_download(hub_id, revision=plan.revision, **options))
     except (OSError, ValueError, HfHubHTTPError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        message = f"The tokenizer of {plan.source} cannot be fetched: {reason}"
+        message = f"The tokenizer of {plan.source} cannot be fetched: {first_line(error)}"
         help = "Check model.source and the network, or name a folder that holds the model."
         raise RunFailure(message, help) from None
 

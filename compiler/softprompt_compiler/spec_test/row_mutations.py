@@ -1,7 +1,7 @@
 """The user's rows, made nasty: Hypothesis strategies. Importing this loads Hypothesis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -82,14 +82,7 @@ class Trial:
             return case
         shortest, whole = (len(case.example(r).input_ids) for r in (case.emptied(), self.record))
         low, high = max(1, min(shortest, whole) - 2), max(shortest, whole) + 1
-        limit = low + (high - low) * self.tightness // _TIGHTEST
-        return RowCase(
-            task=case.task,
-            tokenizer=case.tokenizer,
-            record=case.record,
-            add_bos=case.add_bos,
-            limit=limit,
-        )
+        return replace(case, limit=low + (high - low) * self.tightness // _TIGHTEST)
 
 
 def trials(plan: Plan, sample: TaskSample, tokenizer: Tokenizer) -> st.SearchStrategy[Trial]:

@@ -1,17 +1,15 @@
 """A random model of the base model's family and vocabulary, small enough to train in moments."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
-from transformers.utils import logging as transformers_logging
 
 from softprompt_plan.gguf import GgufError, read_metadata
 from softprompt_plan.gguf_config import gguf_config
-from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.failure import RunFailure, first_line
+from softprompt_runtime.progress_bars import without_progress_bars
 from softprompt_runtime.spec_test.check import CheckSkipped
 
 NUM_LAYERS = 2
@@ -56,11 +54,10 @@ def write_tiny_model(source: Path, folder: Path) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-        with _without_bars():
+        with without_progress_bars():
             model.float().save_pretrained(folder)
     except Exception as error:  # each family has its own way to object
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        message = f"no tiny model of the family {real.model_type} can be built: {reason}"
+        message = f"no tiny model of the family {real.model_type} can be built: {first_line(error)}"
         raise CheckSkipped(message) from None
     return config
 
@@ -91,17 +88,6 @@ def _two_of(layers: list[Any]) -> list[Any]:
     return [layers[0], next((item for item in layers if item != layers[0]), layers[0])][:NUM_LAYERS]
 
 
-@contextmanager
-def _without_bars() -> Generator[None]:
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
-
-
 def _real_config(source: Path) -> Any:
     try:
         if source.is_dir():
@@ -114,5 +100,5 @@ def _real_config(source: Path) -> Any:
     except GgufError as error:
         raise RunFailure(f"The model {source} cannot be read: {error.detail}") from None
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise RunFailure(f"The config of {source} cannot be used: {reason}") from None
+        message = f"The config of {source} cannot be used: {first_line(error)}"
+        raise RunFailure(message) from None
