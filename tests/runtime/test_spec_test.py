@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import (
     Accelerator,
+    CheckStatus,
     EncoderType,
     InitMethod,
     ModelDtype,
@@ -30,7 +31,7 @@ from softprompt_runtime.spec_test import (
     tiny_run,
     training_checks,
 )
-from softprompt_runtime.spec_test.check import CheckFailed, CheckResult, CheckSkipped, Status
+from softprompt_runtime.spec_test.check import CheckFailed, CheckResult, CheckSkipped
 from softprompt_runtime.spec_test.generation_checks import check_batch_sizes, check_predictions
 from softprompt_runtime.spec_test.resume_check import (
     check_kill_and_resume,
@@ -159,8 +160,8 @@ def test_a_family_that_cannot_be_shrunk_is_skipped_with_the_reason(
     found = list(command.results(PLANS["mlp"], spec_folder, tmp_path / "out", ["batch-sizes"]))
 
     assert [(each.name, each.status) for each in found] == [
-        ("tiny-model", Status.SKIPPED),
-        ("batch-sizes", Status.SKIPPED),
+        ("tiny-model", CheckStatus.SKIPPED),
+        ("batch-sizes", CheckStatus.SKIPPED),
     ]
     assert "no tiny model of the family llama can be built" in found[0].detail
 
@@ -169,9 +170,9 @@ def test_a_model_of_too_few_positions_fails(spec_folder: Path, tmp_path: Path) -
     plan = plan_of(sections={"model": {"max_seq_length": 4096}})
     first, *rest = command.results(plan, spec_folder, tmp_path / "out", ["predictions"])
 
-    assert (first.name, first.status) == ("tiny-model", Status.FAILED)
+    assert (first.name, first.status) == ("tiny-model", CheckStatus.FAILED)
     assert "max_seq_length is 4096" in first.detail
-    assert [each.status for each in rest] == [Status.SKIPPED]
+    assert [each.status for each in rest] == [CheckStatus.SKIPPED]
 
 
 def fails(check: Callable[[TinyRun], str], tiny: TinyRun) -> str:
@@ -385,5 +386,5 @@ def test_a_check_that_raises_is_told_without_a_traceback(capsys: Any) -> None:
 
     found = run_check("predictions", broken)
     expected = "IndexError: no such row"
-    assert found == CheckResult(name="predictions", status=Status.FAILED, detail=expected)
+    assert found == CheckResult(name="predictions", status=CheckStatus.FAILED, detail=expected)
     assert "Traceback" in capsys.readouterr().err  # for the log

@@ -15,6 +15,7 @@ from softprompt_compiler.cli.options import Color, ColorChoice, OutputFormat, Se
 from softprompt_compiler.cli.output import put, show, style_for
 from softprompt_compiler.cli.spec_file import read_spec
 from softprompt_compiler.render.report import Report
+from softprompt_plan.vocabulary import CheckStatus
 
 if TYPE_CHECKING:
     from softprompt_compiler.spec_test.check import CheckResult
@@ -168,7 +169,5 @@ def _tell_github(
 
 
 def _exit_code(results: "list[CheckResult]") -> int:
-    from softprompt_compiler.spec_test.check import Status
-
-    failed = any(each.status is Status.FAILED or each.incomplete for each in results)
+    failed = any(each.status is CheckStatus.FAILED or each.incomplete for each in results)
     return 1 if failed else 0

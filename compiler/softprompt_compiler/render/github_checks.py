@@ -6,14 +6,15 @@ from html import escape
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.github import workflow_command
 from softprompt_compiler.source import SourceKind
-from softprompt_compiler.spec_test.check import CheckResult, Status
+from softprompt_compiler.spec_test.check import CheckResult
+from softprompt_plan.vocabulary import CheckStatus
 
-_SIGNS = {Status.PASSED: "\u2705", Status.FAILED: "\u274c", Status.SKIPPED: "\u2796"}
+_SIGNS = {CheckStatus.PASSED: "\u2705", CheckStatus.FAILED: "\u274c", CheckStatus.SKIPPED: "\u2796"}
 
 
 def render(spec: str, results: Sequence[CheckResult]) -> str:
     """One command a failed check, each on its line; "" if none failed."""
-    failed = [result for result in results if result.status is Status.FAILED]
+    failed = [result for result in results if result.status is CheckStatus.FAILED]
     return "".join(_annotation(spec, result) + "\n" for result in failed)
 
 

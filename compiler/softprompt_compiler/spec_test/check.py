@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from softprompt_compiler.source import Span
 from softprompt_plan.row_laws import ROW_LAWS
+from softprompt_plan.vocabulary import CheckStatus
 
 SPEC = "spec"
 SAME_BYTES = "same-bytes"
@@ -28,14 +28,6 @@ RUNTIME_CHECKS = {
 CHECKS = {**COMPILER_CHECKS, **RUNTIME_CHECKS}
 
 
-class Status(StrEnum):
-    """How a check ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """How a check ended.
@@ -46,7 +38,7 @@ class CheckResult:
     """
 
     name: str
-    status: Status
+    status: CheckStatus
     seconds: float  # wall clock
     detail: str = ""
     evidence: tuple[str, ...] = ()

@@ -15,13 +15,14 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.runtime_install import install_line, missing_packages
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.spec_test import check as checks
-from softprompt_compiler.spec_test.check import RUNTIME_CHECKS, CheckResult, Status
+from softprompt_compiler.spec_test.check import RUNTIME_CHECKS, CheckResult
 from softprompt_compiler.spec_test.row_checks import RowTrials, row_checks
 from softprompt_compiler.spec_test.row_sample import sample_rows
 from softprompt_compiler.spec_test.runtime_half import RuntimeHalf, write_sample
 from softprompt_compiler.spec_test.same_bytes import differing_files
 from softprompt_compiler.world import LocalWorld
 from softprompt_plan.plan import Plan
+from softprompt_plan.vocabulary import CheckStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,12 @@ class Harness:
             for name in self._spec.names:
                 if name != checks.SPEC:
                     detail = "the spec is not sound"
-                    yield CheckResult(name=name, status=Status.SKIPPED, seconds=0.0, detail=detail)
+                    yield CheckResult(
+                        name=name, status=CheckStatus.SKIPPED, seconds=0.0, detail=detail
+                    )
             return
         if checks.SPEC in self._spec.names:
-            yield CheckResult(name=checks.SPEC, status=Status.PASSED, seconds=seconds)
+            yield CheckResult(name=checks.SPEC, status=CheckStatus.PASSED, seconds=seconds)
         with tempfile.TemporaryDirectory(prefix="softprompt-test-") as folder:
             yield from self._of_sound(checked.plan, checked.resolved, Path(folder))
 
@@ -81,7 +84,7 @@ class Harness:
         errors = [found for found in self.diagnostics if has_errors([found])]
         return CheckResult(
             name=checks.SPEC,
-            status=Status.FAILED,
+            status=CheckStatus.FAILED,
             seconds=seconds,
             detail=f"{len(errors)} error{'s' * (len(errors) > 1)}",
             evidence=tuple(map(_line, errors)),
@@ -127,9 +130,9 @@ class Harness:
                 spec.name, spec.settings, folder, stdin=spec.source.text.encode()
             )
         except (OSError, RuntimeError) as error:
-            status, detail = Status.FAILED, str(error)
+            status, detail = CheckStatus.FAILED, str(error)
         else:
-            status = Status.FAILED if differing else Status.PASSED
+            status = CheckStatus.FAILED if differing else CheckStatus.PASSED
             detail = f"these differ: {', '.join(differing)}" if differing else f"{count} files"
         return CheckResult(
             name=checks.SAME_BYTES,
@@ -141,7 +144,7 @@ class Harness:
 
 def _with_log(result: CheckResult, runtime: RuntimeHalf) -> CheckResult:
     """A failed check's result, with what the runtime said kept in a file."""
-    if result.status is not Status.FAILED or result.evidence:
+    if result.status is not CheckStatus.FAILED or result.evidence:
         return result
     return replace(result, evidence=(f"what the runtime said: {runtime.kept_log()}",))
 
@@ -150,7 +153,7 @@ def _not_installed(names: Sequence[str], missing: Sequence[str]) -> Iterator[Che
     detail = f"not installed: {', '.join(missing)}; {install_line()}"
     for name in names:
         yield CheckResult(
-            name=name, status=Status.SKIPPED, seconds=0.0, detail=detail, incomplete=True
+            name=name, status=CheckStatus.SKIPPED, seconds=0.0, detail=detail, incomplete=True
         )
 
 

@@ -8,12 +8,13 @@ from importlib.util import find_spec
 
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.runtime_install import install_line
-from softprompt_compiler.spec_test.check import CheckResult, Status
+from softprompt_compiler.spec_test.check import CheckResult
 from softprompt_compiler.spec_test.row_sample import TaskSample
 from softprompt_plan.example import Tokenizer, Unfit
 from softprompt_plan.plan import Plan
 from softprompt_plan.row_case import RowCase
 from softprompt_plan.row_laws import ROW_LAWS, RowLaw
+from softprompt_plan.vocabulary import CheckStatus
 
 _MOST_IDS = 200  # shown
 _WHOSE_FAULT = (
@@ -41,7 +42,11 @@ def row_checks(names: Sequence[str], trials: RowTrials) -> Iterator[CheckResult]
     for law in laws:
         if reason is not None:
             yield CheckResult(
-                name=law.name, status=Status.SKIPPED, seconds=0.0, detail=reason, incomplete=True
+                name=law.name,
+                status=CheckStatus.SKIPPED,
+                seconds=0.0,
+                detail=reason,
+                incomplete=True,
             )
         else:
             yield _try_law(law, trials)
@@ -76,7 +81,7 @@ def _try_law(law: RowLaw, trials: RowTrials) -> CheckResult:
             name = sample.task.name
             return CheckResult(
                 name=law.name,
-                status=Status.FAILED,
+                status=CheckStatus.FAILED,
                 seconds=time.monotonic() - started,
                 detail=f"task {name}: {violation.sentence}",
                 evidence=tuple(_evidence(violation.trial.record, violation.trial.case)),
@@ -85,8 +90,10 @@ def _try_law(law: RowLaw, trials: RowTrials) -> CheckResult:
     seconds = time.monotonic() - started
     if not tried:
         detail = "none of the rows can be made to fit"
-        return CheckResult(name=law.name, status=Status.SKIPPED, seconds=seconds, detail=detail)
-    return CheckResult(name=law.name, status=Status.PASSED, seconds=seconds)
+        return CheckResult(
+            name=law.name, status=CheckStatus.SKIPPED, seconds=seconds, detail=detail
+        )
+    return CheckResult(name=law.name, status=CheckStatus.PASSED, seconds=seconds)
 
 
 def _evidence(record: dict[str, str], make_case: Callable[[], RowCase]) -> Iterator[str]:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from softprompt_compiler.spec_test.check import CheckResult, Status
+from softprompt_compiler.spec_test.check import CheckResult
 from softprompt_compiler.spec_test.row_sample import Record, TaskSample
 from softprompt_plan.plan import MaxRowsPlan, Plan, TaskPlan
 from softprompt_plan.serialize import to_json
 from softprompt_plan.template import parse_template
-from softprompt_plan.vocabulary import Split
+from softprompt_plan.vocabulary import CheckStatus, Split
 
 # A few of each: what fails for one row of a kind fails for all of them.
 _NUM_ROWS = {Split.TRAIN: 6, Split.VALIDATION: 2, Split.TEST: 32}
@@ -126,7 +126,7 @@ class RuntimeHalf:
         for name in left:
             yield CheckResult(
                 name=name,
-                status=Status.FAILED,
+                status=CheckStatus.FAILED,
                 seconds=0.0,
                 detail=f"the runtime's process ended with code {code} before this check",
                 evidence=self._last_said() if name == left[0] else (),
@@ -153,7 +153,7 @@ class RuntimeHalf:
 def _result(value: dict[str, Any], seconds: float) -> CheckResult:
     return CheckResult(
         name=value["name"],
-        status=Status(value["status"]),
+        status=CheckStatus(value["status"]),
         seconds=seconds,
         detail=value["detail"],
     )

@@ -3,18 +3,10 @@
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias, final
 
+from softprompt_plan.vocabulary import CheckStatus
 from softprompt_runtime.failure import RunFailure
-
-
-class Status(StrEnum):
-    """How a check ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 @final
@@ -33,7 +25,7 @@ class CheckResult:
     """How a check ended. detail: what was seen, what is wrong, or why it was skipped."""
 
     name: str
-    status: Status
+    status: CheckStatus
     detail: str
 
 
@@ -43,14 +35,14 @@ Check: TypeAlias = Callable[[], str]  # what was seen; raises CheckFailed, Check
 def run_check(name: str, check: Check) -> CheckResult:
     """Run one check. Raises nothing for how it ends; a traceback goes to stderr."""
     try:
-        status, detail = Status.PASSED, check()
+        status, detail = CheckStatus.PASSED, check()
     except CheckSkipped as skipped:
-        status, detail = Status.SKIPPED, str(skipped)
+        status, detail = CheckStatus.SKIPPED, str(skipped)
     except CheckFailed as failed:
-        status, detail = Status.FAILED, str(failed)
+        status, detail = CheckStatus.FAILED, str(failed)
     except RunFailure as failure:
-        status, detail = Status.FAILED, f"{failure.message}. {failure.help or ''}".rstrip()
+        status, detail = CheckStatus.FAILED, f"{failure.message}. {failure.help or ''}".rstrip()
     except Exception as error:
         traceback.print_exc()
-        status, detail = Status.FAILED, f"{type(error).__name__}: {error}"
+        status, detail = CheckStatus.FAILED, f"{type(error).__name__}: {error}"
     return CheckResult(name=name, status=status, detail=detail)

@@ -19,9 +19,10 @@ from typing import TextIO, TypeAlias
 import torch
 
 from softprompt_plan.plan import Plan
+from softprompt_plan.vocabulary import CheckStatus
 from softprompt_runtime.predict import read_plan
 from softprompt_runtime.run import RUNS_VARIABLE, open_run
-from softprompt_runtime.spec_test.check import CheckResult, Status, run_check
+from softprompt_runtime.spec_test.check import CheckResult, run_check
 from softprompt_runtime.spec_test.generation_checks import check_batch_sizes, check_predictions
 from softprompt_runtime.spec_test.resume_check import (
     check_kill_and_resume,
@@ -78,7 +79,9 @@ def results(
     if not made:
         for name in names:
             if name != TINY_MODEL:
-                yield CheckResult(name=name, status=Status.SKIPPED, detail="there is no tiny model")
+                yield CheckResult(
+                    name=name, status=CheckStatus.SKIPPED, detail="there is no tiny model"
+                )
 
 
 def _make(plan: Plan, spec_folder: Path, folder: Path, made: list[TinyRun]) -> str:
