@@ -22,13 +22,14 @@ from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.finding_log import FindingLog
 from softprompt_compiler.lengths import Lengths
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_compiler.split_rows import files_of, prompt_record, row_encoder, rows_of
+from softprompt_compiler.split_rows import files_of, rows_of
 from softprompt_compiler.split_tally import SplitTally
 from softprompt_compiler.world import World
 from softprompt_plan.example import RowEncoder, Tokenizer
 from softprompt_plan.mixing import visits_per_epoch
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.rows import Row
+from softprompt_plan.split_encoding import record_of, row_encoder
 from softprompt_plan.vocabulary import Split, TooLongPolicy
 
 _BATCH = 512  # rows handed to the tokenizer at once
@@ -118,7 +119,7 @@ def _measure(
     log: FindingLog,
 ) -> None:
     is_test = split is Split.TEST
-    records = [prompt_record(row, task) if is_test else row.record for row in batch]
+    records = [record_of(row, task, split) for row in batch]
     measured = encoder.measure_batch(records, for_inference=is_test)
     for row, lengths in zip(batch, measured, strict=True):
         tally.add_lengths(lengths)

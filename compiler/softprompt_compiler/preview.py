@@ -7,12 +7,12 @@ from typing import final
 
 from softprompt_compiler.data_faults import unfit_finding
 from softprompt_compiler.preview_choice import Chosen
-from softprompt_compiler.split_rows import prompt_record, row_encoder, token_limit
 from softprompt_compiler.world import World
 from softprompt_plan.example import Example, RowEncoder, Unfit
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.row_trace import Piece, trace_row
 from softprompt_plan.rows import Row
+from softprompt_plan.split_encoding import record_of, row_encoder, token_limit
 from softprompt_plan.tokenization import TracingTokenizer
 from softprompt_plan.vocabulary import Split
 
@@ -102,7 +102,7 @@ class _Maker:
         if not isinstance(item.found, Row):
             reason = "; ".join(fault.detail.removesuffix(" at") for fault in item.found)
             return self._row(item, RowStatus.FAULTY, reason)
-        record = self._record(item.found)
+        record = record_of(item.found, self._task, self._split)
         (result,) = self._encoder.encode_batch([record], for_inference=self._is_prompt)
         if isinstance(result, Unfit):
             return self._unfit(item, item.found, result)
@@ -115,9 +115,6 @@ class _Maker:
     def _is_prompt(self) -> bool:
         return self._split is Split.TEST
 
-    def _record(self, row: Row) -> Mapping[str, object]:
-        return prompt_record(row, self._task) if self._is_prompt else row.record
-
     def _pieces(self, record: Mapping[str, object], example: Example) -> tuple[Piece, ...]:
         frame = self._encoder.frame(for_inference=self._is_prompt)
         pieces = trace_row(frame, record, example, self._tokenizer)
@@ -127,7 +124,7 @@ class _Maker:
     def _unfit(self, item: Chosen, row: Row, unfit: Unfit) -> PreviewRow:
         finding = unfit_finding(row, unfit, self._split)
         reason = finding.rule.message.format(**finding.values)
-        record = self._record(row)
+        record = record_of(row, self._task, self._split)
         (whole,) = self._roomy.encode_batch([record], for_inference=self._is_prompt)
         pieces = self._pieces(record, whole) if isinstance(whole, Example) else ()
         return self._row(item, RowStatus.UNFIT, reason, unfit.num_tokens, None, pieces)

@@ -1,12 +1,11 @@
-"""The rows of one split of a task, read and encoded as training does it."""
+"""The rows of one split of a task, read as training does it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tables import open_table
-from softprompt_plan.example import RowEncoder, Tokenizer
-from softprompt_plan.plan import Plan, TaskPlan
+from softprompt_plan.plan import TaskPlan
 from softprompt_plan.row_limit import row_limit
 from softprompt_plan.rows import Row, RowFault, read_rows
 from softprompt_plan.template import parse_template
@@ -42,19 +41,3 @@ def rows_of(
         limit=None if all_rows else row_limit(task.data, split),
         open_table=open_table,
     )
-
-
-def row_encoder(plan: Plan, task: TaskPlan, split: Split, tokenizer: Tokenizer) -> RowEncoder:
-    """The encoder as the runtime makes it: a test row leaves room for its completion."""
-    return RowEncoder(task, tokenizer, token_limit(plan, split), plan.inference.add_bos)
-
-
-def token_limit(plan: Plan, split: Split) -> int:
-    """The most tokens of a row, or of a prompt."""
-    room = plan.inference.tokens_to_generate if split is Split.TEST else 0
-    return plan.model.max_seq_length - room
-
-
-def prompt_record(row: Row, task: TaskPlan) -> dict[str, str | list[str]]:
-    """What a prompt may see of a row: all but its answer."""
-    return {name: value for name, value in row.record.items() if name != task.answer_field}

@@ -21,6 +21,7 @@ from softprompt_plan.paths import UnsetVariableError, resolve_files
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.row_limit import row_limit
 from softprompt_plan.rows import Row, RowFault, read_rows
+from softprompt_plan.split_encoding import record_of, row_encoder, token_limit
 from softprompt_plan.tables import TableError
 from softprompt_plan.template import Field, Template, parse_template
 from softprompt_plan.tokenization import FastTokenizer
@@ -133,14 +134,8 @@ def _key(
     digest = tokenizer.digest if isinstance(tokenizer, FastTokenizer) else None
     if digest is None:
         return None
-    add_bos, limit = run.plan.inference.add_bos, _limit(run, split)
+    add_bos, limit = run.plan.inference.add_bos, token_limit(run.plan, split)
     return row_key(task, split, files, tokenizer=digest, max_seq_length=limit, add_bos=add_bos)
-
-
-def _limit(run: Run, split: Split) -> int:
-    """The most tokens of a row."""
-    room = run.plan.inference.tokens_to_generate if split is Split.TEST else 0
-    return run.plan.model.max_seq_length - room
 
 
 def _task_rows(
@@ -159,7 +154,7 @@ def _task_rows(
 
 def _row_encoder(run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split) -> RowEncoder:
     try:
-        return RowEncoder(task, tokenizer, _limit(run, split), run.plan.inference.add_bos)
+        return row_encoder(run.plan, task, split, tokenizer)
     except TemplateError as error:
         raise RunFailure(f"The template of task {task.name!r} cannot be used: {error}") from None
     except SpecialTokenError as error:
@@ -178,7 +173,7 @@ def _encoded(
     rows = _rows(files, task, split)
     numbers = {file: number for number, file in enumerate(files)}
     while batch := list(islice(rows, _BATCH)):
-        records = [_record(row, task, split) for row in batch]
+        records = [record_of(row, task, split) for row in batch]
         encoded = encoder.encode_batch(records, for_inference=split is Split.TEST)
         for row, item in zip(batch, encoded, strict=True):
             yield StoredRow(
@@ -188,12 +183,6 @@ def _encoded(
                 number=row.number,
                 references=_references(row, task, split),
             )
-
-
-def _record(row: Row, task: TaskPlan, split: Split) -> dict[str, str]:
-    """The texts that go into the template."""
-    hidden = task.answer_field if split is Split.TEST else None
-    return {name: str(value) for name, value in row.record.items() if name != hidden}
 
 
 def _references(row: Row, task: TaskPlan, split: Split) -> tuple[str, ...]:

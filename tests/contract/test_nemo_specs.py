@@ -13,9 +13,9 @@ import pytest
 from softprompt_compiler.data_tokenizer import load_tokenizer
 from softprompt_compiler.pipeline import Checked, check_spec
 from softprompt_compiler.source import SourceFile
-from softprompt_compiler.split_rows import row_encoder
 from softprompt_compiler.world import LocalWorld
 from softprompt_plan.example import Example
+from softprompt_plan.split_encoding import row_encoder
 from softprompt_plan.vocabulary import Split, Whitespace
 from tests.plan.nemo_cases import NemoCase, item, nemo_cases
 from tests.tokenizers_for_tests import NEMO

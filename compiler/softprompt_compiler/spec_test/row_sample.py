@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_compiler.split_rows import files_of, prompt_record, row_encoder, rows_of
+from softprompt_compiler.split_rows import files_of, rows_of
 from softprompt_plan.example import Example, Tokenizer
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.rows import Row
+from softprompt_plan.split_encoding import record_of, row_encoder
 from softprompt_plan.template import parse_template
 from softprompt_plan.vocabulary import Split
 
@@ -66,9 +67,9 @@ def _splits(
         items = islice(rows_of(task, split, files), _MOST_READ)
         rows = _kept([item for item in items if isinstance(item, Row)], draw)
         if tokenizer is not None and rows:
-            encoder, is_test = row_encoder(plan, task, split, tokenizer), split is Split.TEST
-            records = [prompt_record(row, task) if is_test else row.record for row in rows]
-            encoded = encoder.encode_batch(records, for_inference=is_test)
+            encoder = row_encoder(plan, task, split, tokenizer)
+            records = [record_of(row, task, split) for row in rows]
+            encoded = encoder.encode_batch(records, for_inference=split is Split.TEST)
             pairs = zip(rows, encoded, strict=True)
             rows = [row for row, item in pairs if isinstance(item, Example)]
         yield split, [row.record for row in rows]
