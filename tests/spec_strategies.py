@@ -173,7 +173,7 @@ def specs(draw: st.DrawFn) -> Spec:
             st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True), _words, max_size=2
         ),
     )
-    return spec | draw(
+    spec |= draw(
         _some(
             prompt_learning=prompt_learning(),
             training=training(),
@@ -182,6 +182,9 @@ def specs(draw: st.DrawFn) -> Spec:
             launch=launch,
         )
     )
+    if not any("validation" in task["data"] for task in spec["tasks"].values()):
+        spec.get("training", {}).pop("val_check_interval", None)  # it would have no effect
+    return spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +244,13 @@ MISTAKES = (
     _value("SP0105", ("tasks", "TASK", "truncate_side"), "centre"),
     _value("SP0106", ("model", "source"), ""),
     _value("SP0107", ("name",), "a name"),
+    Mistake(
+        code="SP0107",
+        path=("launch", "environment"),
+        value={"a b": "x"},
+        inside=("a b",),
+        at_key=True,
+    ),
     _value("SP0108", ("launch", "target"), "slurm"),
     _value("SP0108", ("parallelism", "activations_checkpoint"), "full"),
     _value("SP0109", ("version",), 2),

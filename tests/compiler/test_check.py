@@ -279,3 +279,25 @@ def test_an_encoder_may_learn_slowly(world_folder: Path) -> None:
     text = spec(training="training: {max_steps: 9, optim: {lr: 1e-5}}")
 
     assert _found(text, world_folder) == []
+
+
+@pytest.mark.parametrize("limits", ["", "max_rows: {}, ", "max_rows: {train: null}, "])
+def test_a_seed_that_draws_no_rows_is_refused(world_folder: Path, limits: str) -> None:
+    data = f"data: {{train: data/train.jsonl, {limits}shuffle_seed: 1}}"
+
+    assert seen(_of_task(world_folder, data)) == [("SP0242", "shuffle_seed")]
+
+
+def test_a_seed_that_draws_rows_of_any_split_is_used(world_folder: Path) -> None:
+    data = "data: {train: data/train.jsonl, max_rows: {test: 1}, shuffle_seed: 1}"
+
+    assert _of_task(world_folder, data) == []
+
+
+def test_an_interval_of_validations_that_never_come_is_refused(world_folder: Path) -> None:
+    every = "training: {max_steps: 100, val_check_interval: 10}"
+    validated = "data: {train: data/train.jsonl, validation: data/validation.jsonl}"
+
+    assert seen(_found(spec(training=every), world_folder)) == [("SP0242", "val_check_interval")]
+    text = spec(training=every, tasks=task("answer_field: mood", validated))
+    assert _found(text, world_folder) == []

@@ -178,6 +178,27 @@ def test_a_line_without_a_row_is_told(
     assert outcome.err == f"error: {message}\n  = help: {help}\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--rows", "0"), "--rows is `0`"),
+        (("--rows", "few"), "--rows is `few`"),
+        (("--rows", ""), "--rows is ``"),
+        (("--row", "0"), "--row is `0`"),
+        (("--row", "data/train.jsonl"), "--row is `data/train.jsonl`"),
+        (("--rows", "2", "--row", "1"), "--rows and --row are both given"),
+        (("--task", "tone"), "the spec has no task tone"),
+    ],
+)
+def test_what_cannot_be_shown_is_wrong_usage(
+    arguments: tuple[str, ...], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = call(capsys, "preview", "spec.yaml", *arguments)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {message}\n  = help: ")
+
+
 def test_max_rows_hides_rows_but_none_that_is_asked_for_by_its_line(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_encoder,
     unused.check_unused_init,
     unused.check_unused_sampling,
+    unused.check_unused_validation,
     unused.check_unused_schedule,
     unused.check_unused_revision,
     model.check_positions,

@@ -61,7 +61,8 @@ def check_unused_init(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
 def check_unused_shuffle(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
     """Where all rows are taken, none is drawn; training mixes them by `training.seed`."""
     data = resolved.spec.tasks[task].data
-    if data.shuffle_seed is not None and not data.max_rows.model_fields_set:
+    limits = (data.max_rows.train, data.max_rows.validation, data.max_rows.test)
+    if data.shuffle_seed is not None and all(limit is None for limit in limits):
         path = ("tasks", task, "data", "shuffle_seed")
         cause = _cause(resolved, "tasks", task, "data")
         yield _unused(resolved, path, "without `max_rows` all rows are taken", cause)
@@ -75,6 +76,14 @@ def check_unused_truncate_side(resolved: ResolvedSpec, task: str) -> Iterator[Di
         reason = "no `truncate_field` is named"
         cause = _cause(resolved, *path, "truncate_field")
         yield _unused(resolved, (*path, "truncate_side"), reason, cause)
+
+
+def check_unused_validation(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """Without validation rows nothing is validated, however often."""
+    validated = any(task.data.validation is not None for task in resolved.spec.tasks.values())
+    if not validated and _says_something(resolved.spec.training, "val_check_interval"):
+        path = ("training", "val_check_interval")
+        yield _unused(resolved, path, "no task has validation rows", None)
 
 
 def check_unused_sampling(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from softprompt_plan.tokenization import TracingTokenizer
 
 
+_ROWS = 3  # of each task, where nothing else is asked for
+
+
 class PreviewFormat(StrEnum):
     """How rows are shown."""
 
@@ -38,8 +41,13 @@ def preview(
     spec: SpecArgument,
     split: Annotated[Split, typer.Option(help="Which part of the data.")] = Split.TRAIN,
     rows: Annotated[
-        str, typer.Option(metavar="N|all", help="How many rows of each task, from the first.")
-    ] = "3",
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help=f"How many rows of each task, from the first. By default {_ROWS}.",
+            show_default=False,
+        ),
+    ] = None,
     lines: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,7 +71,10 @@ def preview(
     Virtual tokens, the borders of tokens, what is cut away, and which tokens count in the loss.
     Rows of the test split are shown as the prompts that the model is asked.
     """
-    most, places = _most(rows), _places(lines or [])
+    if rows is not None and lines:
+        help = "--row alone shows the rows that it names"
+        raise CommandFailure("--rows and --row are both given", help=help, exit_code=2)
+    most, places = _most(str(_ROWS) if rows is None else rows), _places(lines or [])
     opened = _open(spec, settings or [], color)
     tasks = _tasks(opened, split, task)
     found = _preview(spec, opened, split, _chosen(opened, tasks, split, most, places))
