@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 from softprompt_compiler.cli.app import run
+from tests.compiler.page_world import make_world
 
 ROOT = Path(__file__).parent.parent.parent
+_DROPPED = {
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "COLUMNS",
+    "SOFTPROMPT_RUNS",
+}
 
 SPEC = """\
 version: 1
@@ -37,6 +46,20 @@ class Outcome:
     err: str
 
 
+def work_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **others: str) -> Path:
+    """Make the pages' world, with SPEC as `spec.yaml` and others, the working folder.
+
+    others: name, without `.yaml`, to text. Nothing of the environment changes what is printed.
+    """
+    make_world(folder)
+    for name, text in {"spec": SPEC, **others}.items():
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+    monkeypatch.chdir(folder)
+    for name in _DROPPED:
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> Outcome:
     """Run a command line in this process."""
     code = run(arguments)
@@ -47,8 +70,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> Outcome:
 def environment(**changes: str) -> dict[str, str]:
     """Ours, with the checkout's packages and without what would color or change the output."""
     roots = [str(ROOT / name) for name in ("compiler", "runtime", "templates")]
-    dropped = {"GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "SOFTPROMPT_RUNS"}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     return {**kept, "PYTHONPATH": os.pathsep.join(roots), **changes}
 
 

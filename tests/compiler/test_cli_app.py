@@ -9,17 +9,12 @@ import typer
 
 from softprompt_compiler.cli import validate
 from softprompt_compiler.cli.app import COMMANDS, command_line
-from tests.compiler.command_line import SPEC, call, environment, spawn
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import SPEC, call, environment, spawn, work_in
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
-    (tmp_path / "spec.yaml").write_text(SPEC, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch)
 
 
 def test_the_commands_and_their_options_are_these() -> None:

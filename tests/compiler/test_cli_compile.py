@@ -6,19 +6,14 @@ import pytest
 
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.folder import stale_files, write_files
-from tests.compiler.command_line import SPEC, call, spawn
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import call, spawn, work_in
 
 EMITTED = ["evaluate.py", "experiment.py", "launch.sh", "manifest.json", "plan.json", "train.py"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
-    (tmp_path / "spec.yaml").write_text(SPEC, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch)
 
 
 def names(folder: Path) -> list[str]:

@@ -11,8 +11,7 @@ import pytest
 from softprompt_compiler import runtime_install
 from softprompt_compiler.cli import launch
 from softprompt_compiler.cli.child import run_child
-from tests.compiler.command_line import SPEC, call, environment
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import SPEC, call, environment, work_in
 
 TWO_TASKS = SPEC.replace(
     "prompt_learning:",
@@ -27,13 +26,7 @@ prompt_learning:""",
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
-    (tmp_path / "spec.yaml").write_text(SPEC, "utf-8")
-    (tmp_path / "two.yaml").write_text(TWO_TASKS, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    monkeypatch.delenv("SOFTPROMPT_RUNS", raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch, two=TWO_TASKS)
 
 
 class Started:

@@ -5,8 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.compiler.command_line import SPEC, call, spawn
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import SPEC, call, spawn, work_in
 
 TWO_TASKS = SPEC.replace(
     "prompt_learning:",
@@ -66,12 +65,7 @@ SCHEMA: dict[str, Any] = {
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
-    (tmp_path / "spec.yaml").write_text(SPEC, "utf-8")
-    (tmp_path / "two.yaml").write_text(TWO_TASKS, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch, two=TWO_TASKS)
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.command_line import SPEC, call, spawn
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import SPEC, call, spawn, work_in
 
 WRONG = SPEC.replace("max_steps: 2", "max_step: 2")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
-    (tmp_path / "spec.yaml").write_text(SPEC, "utf-8")
-    (tmp_path / "wrong.yaml").write_text(WRONG, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch, wrong=WRONG)
 
 
 def test_a_sound_spec_is_praised_on_standard_output(

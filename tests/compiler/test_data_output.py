@@ -8,8 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.compiler.command_line import SPEC, call, spawn
-from tests.compiler.page_world import make_world
+from tests.compiler.command_line import SPEC, call, spawn, work_in
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _COUNT = {"type": "integer", "minimum": 0}
@@ -95,13 +94,8 @@ SCHEMA = _object(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_world(tmp_path)
     spec = SPEC.replace("answer_field: mood", "answer_field: mood\n    metrics: [accuracy]")
-    (tmp_path / "spec.yaml").write_text(spec, "utf-8")
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch, spec=spec)
 
 
 def _write(folder: Path, split: str, rows: list[dict[str, Any]]) -> None:

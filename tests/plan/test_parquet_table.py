@@ -2,7 +2,8 @@ import datetime
 import json
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from softprompt_plan.parquet_table import open_parquet
 from softprompt_plan.rows import Row, RowFault, RowFaultKind, count_rows, read_rows
 from softprompt_plan.tables import Table, TableError, library_missing
 from tests.parquet_files import write_parquet
+from tests.plan import row_reading
 
 GOOD = {"question": "Who?", "answer": " Ann"}
 DATA = os.environ.get("SOFTPROMPT_DATA")
@@ -25,23 +27,7 @@ def open_table(file: Path) -> Table:
     return open_parquet(file, parquet)
 
 
-def rows_of(
-    file: Path,
-    *,
-    optional: Sequence[str] = (),
-    list_allowed: Sequence[str] = (),
-    fields: Mapping[str, str] | None = None,
-) -> list[Row | RowFault]:
-    rows = read_rows(
-        [file],
-        task="squad",
-        needed=[name for name in ("question", "answer") if name not in optional],
-        optional=optional,
-        list_allowed=list_allowed,
-        fields=fields or {},
-        open_table=open_table,
-    )
-    return list(rows)
+rows_of = partial(row_reading.rows_of, open_table=open_table)
 
 
 def faults_of(items: Sequence[Row | RowFault]) -> list[tuple[int, int | None, str]]:

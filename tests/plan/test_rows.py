@@ -1,7 +1,7 @@
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,27 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softprompt_plan.rows import Row, RowFault, RowFaultKind, count_rows, read_rows
+from tests.plan.row_reading import rows_of
 
 GOOD = {"taskname": "squad", "question": "Who?", "answer": " Ann"}
 DATA = os.environ.get("SOFTPROMPT_DATA")
-
-
-def rows_of(
-    file: Path,
-    *,
-    optional: Sequence[str] = (),
-    list_allowed: Sequence[str] = (),
-    fields: Mapping[str, str] | None = None,
-) -> list[Row | RowFault]:
-    rows = read_rows(
-        [file],
-        task="squad",
-        needed=("question", "answer"),
-        optional=optional,
-        list_allowed=list_allowed,
-        fields=fields or {},
-    )
-    return list(rows)
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
