@@ -89,9 +89,20 @@ class BaseModel:
         return self
 
     def embed(self, ids_L: Tensor) -> Tensor:
-        """(L, D): embeddings of token ids as the first block expects them. No gradient."""
-        with torch.no_grad():
-            return self.hf_model.get_input_embeddings()(ids_L)
+        """(L, D): embeddings of token ids as the first block expects them. No gradient.
+
+        Raises RunFailure on a CPU for an id that the model has no embedding for.
+        """
+        embeddings = self.hf_model.get_input_embeddings()
+        try:
+            with torch.no_grad():
+                return embeddings(ids_L)
+        except IndexError:
+            raise RunFailure(
+                f"The tokenizer gives the id {int(ids_L.max())}, and the base model has "
+                f"{len(embeddings.weight)} embeddings",
+                "Take the tokenizer's files from where the model comes from.",
+            ) from None
 
     def hidden_states(
         self,

@@ -141,9 +141,10 @@ def test_a_missing_runtime_is_told_with_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(
-        runtime_install, "find_spec", lambda name: None if name == "torch" else "found"
-    )  # type: ignore[misc]
+    def found(name: str) -> str | None:
+        return None if name == "torch" else "found"
+
+    monkeypatch.setattr(runtime_install, "find_spec", found)
     outcome = call(capsys, "run", "spec.yaml")
 
     assert outcome.code == 1

@@ -205,6 +205,14 @@ def test_no_weight_is_trainable_and_no_module_trains() -> None:
     assert not base_model.embed(torch.tensor([1])).requires_grad
 
 
+def test_an_id_without_an_embedding_is_told_with_both_numbers() -> None:
+    base_model = BaseModel(tiny_hf_model("llama"))
+    assert base_model.embed(torch.tensor([VOCAB_SIZE - 1])).shape == (1, WIDTH)
+    fault = f"gives the id {VOCAB_SIZE}, and the base model has {VOCAB_SIZE} embeddings"
+    with pytest.raises(RunFailure, match=fault):
+        base_model.embed(torch.tensor([3, VOCAB_SIZE]))
+
+
 def test_a_model_that_sees_later_tokens_is_refused() -> None:
     hf_model = tiny_hf_model("llama", is_causal=False)
     for layer in hf_model.model.layers:
