@@ -64,7 +64,7 @@ def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
 
 
 def _compatible(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """As many of the diagnostics as have edits that do not touch each other; whole fixes only."""
+    """As many of the diagnostics as have edits that do not overlap; a fix is applied whole."""
     chosen: list[Diagnostic] = []
     taken: list[Edit] = []
     for each in found:
@@ -75,7 +75,10 @@ def _compatible(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _touch(one: Edit, other: Edit) -> bool:
-    return one.span.start <= other.span.end and other.span.start <= one.span.end
+    a, b = one.span, other.span
+    if a.start == a.end or b.start == b.end:  # of two insertions at one place, which is first?
+        return a.start <= b.end and b.start <= a.end
+    return a.start < b.end and b.start < a.end
 
 
 def _edited(source: SourceFile, chosen: Iterable[Diagnostic]) -> str:
