@@ -167,6 +167,7 @@ def _say_how_it_ended(progress: ProgressDisplay, training: PromptTraining) -> No
 _NOT_OUR_USERS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Total length of `.*` across ranks is zero",
+    r"The `srun` command is available on your system but is not used",
 )
 
 
