@@ -104,7 +104,7 @@ def _compile(
         spec_folder=Path(relative).as_posix(),
         read_data=read_data,
     )
-    report = Report.of(spec, compiled.diagnostics, compiled.data)
+    report = Report.of(spec, compiled.diagnostics, compiled.data, compiled.ignored)
     if compiled.files is None or compiled.plan is None:
         return None, report
     emitted = Emitted(
