@@ -5,6 +5,7 @@ from softprompt_compiler.diagnostic import Severity
 
 _ERROR = Severity.ERROR
 _WARNING = Severity.WARNING
+_NOTE = Severity.NOTE
 
 # Paths
 UNSET_VARIABLE = Rule(
@@ -34,7 +35,7 @@ MODEL_UNREADABLE = Rule("SP0311", "model-unreadable", _ERROR, "the model cannot 
 MODEL_NOT_HERE = Rule(
     "SP0312",
     "model-not-here",
-    _WARNING,
+    _NOTE,
     "`{source}` is not on this machine, so the spec is not checked against it",
 )
 TOO_FEW_POSITIONS = Rule(
@@ -45,6 +46,24 @@ TOO_FEW_POSITIONS = Rule(
 )
 MODEL_WITHOUT_WEIGHTS = Rule(
     "SP0314", "model-without-weights", _WARNING, "the model's folder holds no weights"
+)
+WEIGHTS_CUT_OFF = Rule(
+    "SP0315", "weights-cut-off", _ERROR, "`{subject}` of the model is not whole: {detail}"
+)
+WEIGHT_FILE_MISSING = Rule(
+    "SP0333", "weight-file-missing", _ERROR, "the model lacks the file `{subject}`: {detail}"
+)
+WEIGHTS_DAMAGED = Rule(
+    "SP0334", "weights-damaged", _ERROR, "`{subject}` of the model cannot be used: {detail}"
+)
+WEIGHTS_CONTRADICT_CONFIG = Rule(
+    "SP0335", "weights-contradict-config", _ERROR, "the model's weight `{subject}` {detail}"
+)
+WEIGHTS_MISSING = Rule(
+    "SP0336", "weights-missing", _ERROR, "the model's files lack the weight `{subject}`: {detail}"
+)
+WEIGHTS_NOT_HERE = Rule(
+    "SP0380", "weights-not-here", _NOTE, "the weights of `{source}` are not all on this machine"
 )
 
 # A trained soft prompt
