@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.catalogue import model_files as rules
+from softprompt_compiler.catalogue import world
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.facts import ModelFacts
 from softprompt_compiler.source import Span
@@ -25,7 +26,7 @@ def weight_diagnostics(source: str, facts: ModelFacts, span: Span) -> Iterator[D
     """What is wrong with the weights of a model whose config has been read."""
     if not facts.has_weights and facts.kind is not ModelSourceKind.HUB:
         hint = "copy its `*.safetensors` files there before a run"
-        yield rules.MODEL_WITHOUT_WEIGHTS.at(span, help=hint)
+        yield world.MODEL_WITHOUT_WEIGHTS.at(span, help=hint)
         return
     faults = () if facts.weights is None else facts.weights.faults
     not_here = [fault for fault in faults if fault.kind is WeightFaultKind.FILE_MISSING]

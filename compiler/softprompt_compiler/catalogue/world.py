@@ -47,26 +47,30 @@ TOO_FEW_POSITIONS = Rule(
 MODEL_WITHOUT_WEIGHTS = Rule(
     "SP0314", "model-without-weights", _WARNING, "the model's folder holds no weights"
 )
-WEIGHTS_CUT_OFF = Rule(
-    "SP0315", "weights-cut-off", _ERROR, "`{subject}` of the model is not whole: {detail}"
+TENSOR_SPLIT = Rule(
+    "SP0316",
+    "tensor-split",
+    _ERROR,
+    "{parts} cannot be shared out equally to {size} tensor-parallel ranks",
 )
-WEIGHT_FILE_MISSING = Rule(
-    "SP0333", "weight-file-missing", _ERROR, "the model lacks the file `{subject}`: {detail}"
+PIPELINE_SPLIT = Rule(
+    "SP0317", "pipeline-split", _ERROR, "{layers} cannot fill {stages} pipeline stages"
 )
-WEIGHTS_DAMAGED = Rule(
-    "SP0334", "weights-damaged", _ERROR, "`{subject}` of the model cannot be used: {detail}"
-)
-WEIGHTS_CONTRADICT_CONFIG = Rule(
-    "SP0335", "weights-contradict-config", _ERROR, "the model's weight `{subject}` {detail}"
-)
-WEIGHTS_MISSING = Rule(
-    "SP0336", "weights-missing", _ERROR, "the model's files lack the weight `{subject}`: {detail}"
-)
-WEIGHTS_NOT_HERE = Rule(
-    "SP0380", "weights-not-here", _NOTE, "the weights of `{source}` are not all on this machine"
+UNSPLIT_FAMILY = Rule(
+    "SP0318",
+    "unsplit-family",
+    _ERROR,
+    "models of the family `{family}` cannot be split over devices",
 )
 
 # A trained soft prompt
+OTHER_BASE_MODEL = Rule(
+    "SP0319",
+    "other-base-model",
+    _ERROR,
+    "the soft prompt in `{path}` was trained for another base model: its width is {found}, "
+    "and this model's is {wanted}",
+)
 SOFT_PROMPT_NOT_FOUND = Rule(
     "SP0320", "soft-prompt-not-found", _ERROR, "there is no soft prompt in `{path}`"
 )
