@@ -45,6 +45,10 @@ class Report:
         listed = sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
         return listed + (self.data.num_unlisted(severity) if self.data else 0)
 
+    def fails(self, *, strict: bool) -> bool:
+        """Whether something was found that the command fails for. strict: warnings count too."""
+        return self.count(Severity.ERROR) > 0 or (strict and self.count(Severity.WARNING) > 0)
+
     @property
     def closing_line(self) -> str:
         """`3 errors, 1 warning in specs/squad.yaml`; empty if nothing was found."""
