@@ -12,15 +12,16 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from softprompt_plan.plan import EncoderPlan
+from softprompt_plan.vocabulary import ActivationsCheckpoint
 from softprompt_runtime import base_model as base_model_module
 from softprompt_runtime.base_model import BaseModel
+from softprompt_runtime.forward_check import ForwardPath
 from softprompt_runtime.prompt_encoder import create_prompt_encoder
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.train_step import GlobalBatch, accumulate_gradients, pack_global_batch
@@ -106,17 +107,27 @@ def fake_tensors() -> Generator[None]:
         yield
 
 
-def fake_base_model(config: Any, dtype: torch.dtype) -> BaseModel:
+def fake_base_model(
+    config: Any, dtype: torch.dtype, mode: ActivationsCheckpoint = ActivationsCheckpoint.NONE
+) -> BaseModel:
     """The runtime's base model of a transformers config, its weights fake.
 
     The proof at load that the fast path gives the model's logits, and the fingerprint, need values.
     """
     hf_model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     with (
-        patch.object(base_model_module, "fingerprint_of", lambda _: "fake"),
-        patch.object(base_model_module, "choose_path", lambda _, *, fastest: fastest),
+        patch.object(base_model_module, "fingerprint_of", _no_fingerprint),
+        patch.object(base_model_module, "choose_path", _fastest),
     ):
-        return BaseModel(hf_model)
+        return BaseModel(hf_model, checkpoint=mode)
+
+
+def _no_fingerprint(_: Any) -> str:
+    return "fake"
+
+
+def _fastest(_: Any, *, fastest: ForwardPath) -> ForwardPath:
+    return fastest
 
 
 def fake_learner(encoder: EncoderPlan | None, num_virtual: int, width: int) -> PromptLearner:
@@ -137,16 +148,19 @@ def measure(
     micro_batches: Sequence[Sequence[ShapedRow]],
     *,
     num_virtual: int,
+    mode: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
 ) -> MeasuredMemory:
     """Memory of the second optimizer step over these micro-batches."""
     batch = pack_global_batch(micro_batches)
     with fake_tensors():
-        base_model = fake_base_model(config, dtype)
+        base_model = fake_base_model(config, dtype, mode)
         learner = fake_learner(encoder, num_virtual, base_model.width)
         return measure_step(base_model, learner, batch)
 
 
-def measure_step(base_model: BaseModel, learner: PromptLearner, batch: GlobalBatch) -> MeasuredMemory:
+def measure_step(
+    base_model: BaseModel, learner: PromptLearner, batch: GlobalBatch
+) -> MeasuredMemory:
     """Memory of the second of two equal steps, so that the optimizer has its state."""
     optimizer = torch.optim.AdamW(learner.trainable_parameters(), foreach=True)
     step = _step(base_model, learner, optimizer, batch)
@@ -200,5 +214,3 @@ def _bytes(tensors: Any) -> int:
 def config_of(model_type: str, **sizes: Any) -> Any:
     """A transformers config."""
     return AutoConfig.for_model(model_type, **sizes)
-
-

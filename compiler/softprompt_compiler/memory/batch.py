@@ -35,7 +35,8 @@ class PackedShape:
 
     kept: that are computed with gradients. static: without. rooted: of `kept`, in segments that
     continue nothing. joined: keys that segments which continue others gather, summed over them.
-    mask_values: of all attention masks. targets: positions whose loss counts.
+    longest: queries and keys of the longest segment with gradients. mask_values: of all attention
+    masks. targets: positions whose loss counts.
     """
 
     num_rows: int
@@ -45,6 +46,7 @@ class PackedShape:
     static: int
     rooted: int
     joined: int
+    longest: tuple[int, int]
     mask_values: int
     targets: int
 
@@ -73,6 +75,7 @@ def pack(batch: BatchShape) -> PackedShape:
         static=sum(segment.length for segment in segments if segment.is_static),
         rooted=sum(segment.length for segment in kept if not segment.start),
         joined=sum(segment.end for segment in continued),
+        longest=max(((s.length, s.end) for s in kept), default=(0, 0)),
         mask_values=sum(size * end for size, end in {(s.length, s.end) for s in continued}),
         targets=batch.num_targets * len(batch.row_lengths),
     )
@@ -84,12 +87,12 @@ def _segments(batch: BatchShape) -> list[_Segment]:
     saved = batch.num_shared * (len(lengths) - 1)
     shared = batch.num_shared if saved >= _LEAST_SHARED * max(1, total) else 0
     static = batch.num_static if batch.num_static * len(lengths) >= _LEAST_STATIC * total else 0
-    found: list[_Segment] = []
-    for row, length in enumerate(lengths):
-        for segment in _cut(length, shared, static):
-            if row == 0 or segment.end > shared:
-                found.append(segment)
-    return found
+    return [
+        segment
+        for row, length in enumerate(lengths)
+        for segment in _cut(length, shared, static)
+        if row == 0 or segment.end > shared
+    ]
 
 
 def _cut(length: int, shared: int, static: int) -> Sequence[_Segment]:

@@ -6,6 +6,7 @@ P virtual tokens of a task, D width of the base model, H hidden width of the enc
 from dataclasses import dataclass
 from itertools import pairwise
 
+from softprompt_compiler.memory.term import Term, term
 from softprompt_plan.plan import EncoderPlan
 from softprompt_plan.vocabulary import EncoderType
 
@@ -22,7 +23,9 @@ class LearnerSize:
     fixed: int
 
 
-def learner_size(encoder: EncoderPlan | None, width: int, num_virtual: tuple[int, ...]) -> LearnerSize:
+def learner_size(
+    encoder: EncoderPlan | None, width: int, num_virtual: tuple[int, ...]
+) -> LearnerSize:
     """The size of a learner of tasks with so many virtual tokens each.
 
     encoder: None with prompt-tuning. The type `embedding` has no layers: its table is the prompt.
@@ -34,6 +37,29 @@ def learner_size(encoder: EncoderPlan | None, width: int, num_virtual: tuple[int
         num_tensors=len(num_virtual) + len(shapes),
         fixed=rows if shapes else 0,
     )
+
+
+def kept_by_learner(
+    encoder: EncoderPlan | None, width: int, num_virtual: tuple[int, ...]
+) -> tuple[Term, ...]:
+    """What the learner keeps from making its tables until the gradients come back to them.
+
+    cuDNN's own notes of an LSTM are not among them: torch does not say how large they are.
+    """
+    rows, table = ("P", sum(num_virtual)), ("D", width)
+    if encoder is None or encoder.type is EncoderType.EMBEDDING:
+        return ()
+    hidden = ("H", encoder.hidden_size)
+    made = term("tables that the encoder made", rows, table, 4)
+    match encoder.type:
+        case EncoderType.MLP:
+            inside = term("hidden layers of the encoder", encoder.num_layers - 1, rows, hidden, 4)
+        case EncoderType.TPMLP:  # before and after GELU
+            inside = term("hidden layer of the encoder", 2, rows, hidden, 4)
+        case EncoderType.LSTM:  # of each layer its two directions, and both as one; then ReLU
+            num_hidden = 4 * encoder.num_layers + 2
+            inside = term("hidden layers of the encoder", num_hidden, rows, hidden, 4)
+    return made, inside
 
 
 def encoder_tensors(encoder: EncoderPlan, width: int) -> tuple[int, ...]:

@@ -52,6 +52,8 @@ class ModelShape:
     is_gated: bool  # the MLP is down(act(gate) * up), norms are RMSNorm
     num_block_norms: int
     has_head_norms: bool  # queries and keys are normed, each head by itself
+    activation: str  # of the MLP, in transformers' words
+    has_parallel_residual: bool  # attention and MLP read the same input
     is_lean: bool  # the runtime's own trunk runs it
 
 
@@ -112,6 +114,7 @@ def _gated(known: _Known) -> ModelShape:
     width, heads = known.count("hidden_size"), known.count("num_attention_heads", default=1)
     head_dim = known.count("head_dim", default=width // heads)
     bias = known.flag("attention_bias")
+    activation = known.text("hidden_act") or ("gelu" if family.startswith("gemma") else "silu")
     return ModelShape(
         family=family,
         width=width,
@@ -132,7 +135,9 @@ def _gated(known: _Known) -> ModelShape:
         is_gated=True,
         num_block_norms=4 if family in ("gemma2", "gemma3_text") else 2,
         has_head_norms=family in ("qwen3", "gemma3_text"),
-        is_lean=family in _LEAN and (known.text("hidden_act") or "silu") == "silu",
+        activation=activation,
+        has_parallel_residual=False,
+        is_lean=family in _LEAN and activation == "silu",
     )
 
 
@@ -158,6 +163,8 @@ def _gpt2(known: _Known) -> ModelShape:
         is_gated=False,
         num_block_norms=2,
         has_head_norms=False,
+        activation=known.text("activation_function") or "gelu_new",
+        has_parallel_residual=False,
         is_lean=False,
     )
 
@@ -185,5 +192,7 @@ def _gpt_neox(known: _Known) -> ModelShape:
         is_gated=False,
         num_block_norms=2,
         has_head_norms=False,
+        activation=known.text("hidden_act") or "gelu",
+        has_parallel_residual=known.flag("use_parallel_residual", default=True),
         is_lean=False,
     )

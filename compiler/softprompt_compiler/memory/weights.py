@@ -21,22 +21,28 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """One tensor of the model. is_shared: tensor-parallel ranks have a part of it each."""
+    """One tensor of the model: `size` values.
+
+    num_slices: tensor-parallel ranks share out so many equal slices of it; 0: each has all of it.
+    """
 
     name: str
     place: Place
-    size: int  # values, of the whole tensor
-    is_shared: bool = False
+    size: int
+    num_slices: int = 0
 
     def size_at(self, tensor_parallel: int) -> int:
-        """Values of one rank's part."""
-        return self.size // tensor_parallel if self.is_shared else self.size
+        """Values of the first rank's part, which is the largest."""
+        if not self.num_slices:
+            return self.size
+        return self.size // self.num_slices * -(-self.num_slices // tensor_parallel)
 
 
 def weights_of(shape: ModelShape) -> tuple[Weight, ...]:
     """All tensors; those of a block once. A tied output layer is no tensor of its own."""
     vocabulary = shape.vocab_size * shape.width
-    tensors = [_weight("embeddings", Place.EMBEDDINGS, vocabulary, is_shared=True)]
+    rows = shape.vocab_size
+    tensors = [_weight("embeddings", Place.EMBEDDINGS, vocabulary, num_slices=rows)]
     if not shape.rotary_dim:
         positions = shape.max_positions * shape.width
         tensors.append(_weight("positions", Place.EMBEDDINGS, positions))
@@ -44,7 +50,7 @@ def weights_of(shape: ModelShape) -> tuple[Weight, ...]:
     norm = shape.width if shape.is_gated else 2 * shape.width
     tensors.append(_weight("final norm", Place.FINAL_NORM, norm))
     if not shape.tied:
-        tensors.append(_weight("output layer", Place.HEAD, vocabulary, is_shared=True))
+        tensors.append(_weight("output layer", Place.HEAD, vocabulary, num_slices=rows))
     return tuple(tensors)
 
 
@@ -82,7 +88,7 @@ def num_buffer_values(shape: ModelShape) -> int:
     Of each kind of rotary position two copies of its frequencies, half a head's; Gemma's scale of
     its embeddings.
     """
-    frequencies = shape.num_rotary_kinds * 2 * (shape.rotary_dim // 2)
+    frequencies = shape.num_rotary_kinds * 2 * -(-shape.rotary_dim // 2)
     return frequencies + int(shape.family.startswith("gemma"))
 
 
@@ -124,12 +130,12 @@ def _fused_block(shape: ModelShape) -> Iterator[Weight]:
 
 
 def _block(name: str, size: int) -> Weight:
-    return _weight(name, Place.BLOCK, size, is_shared=True)
+    return _weight(name, Place.BLOCK, size, num_slices=size)
 
 
 def _whole(name: str, size: int) -> Weight:
     return _weight(name, Place.BLOCK, size)
 
 
-def _weight(name: str, place: Place, size: int, *, is_shared: bool = False) -> Weight:
-    return Weight(name=name, place=place, size=size, is_shared=is_shared)
+def _weight(name: str, place: Place, size: int, *, num_slices: int = 0) -> Weight:
+    return Weight(name=name, place=place, size=size, num_slices=num_slices)
