@@ -1,6 +1,8 @@
 """Writing files into a folder so that none is ever half there."""
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +35,29 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Give a file, or what a link leads to, another text. Its rights stay; it is never half there.
+
+    Raises CommandFailure.
+    """
+    real = Path(os.path.realpath(path))
+    temporary: Path | None = None
+    try:
+        mode = real.stat().st_mode
+        if not os.access(real, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        temporary = _write_aside(real, text)
+        temporary.chmod(stat.S_IMODE(mode))
+        temporary.replace(real)
+        temporary = None
+        _sync_folder(real.parent)
+    except OSError as error:
+        raise CommandFailure(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def stale_files(folder: Path, files: Mapping[str, str]) -> list[str]:
