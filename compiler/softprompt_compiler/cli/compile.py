@@ -17,6 +17,7 @@ from softprompt_compiler.cli.options import (
     OutputFormat,
     Settings,
     SpecArgument,
+    Strict,
 )
 from softprompt_compiler.cli.output import complain, is_for_people, put, show
 from softprompt_compiler.cli.spec_file import SpecFile, read_spec
@@ -42,6 +43,7 @@ def compile_(
     ] = False,
     settings: Settings = None,
     no_data: NoData = False,
+    strict: Strict = False,
     output_format: Format = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
@@ -51,11 +53,12 @@ def compile_(
         out,
         settings or [],
         read_data=not no_data,
+        strict=strict,
         output_format=output_format,
         color=color,
     )
     if check:
-        raise typer.Exit(_report_stale(spec, emitted))
+        raise typer.Exit(_report_stale(spec, emitted, quiet=not is_for_people(output_format)))
     write_files(emitted.folder, emitted.files)
     if is_for_people(output_format):
         put(f"{emitted.folder}: {', '.join(emitted.files)}\n")
@@ -67,14 +70,18 @@ def emit(
     settings: list[str],
     *,
     read_data: bool = True,
+    strict: bool = False,
     output_format: OutputFormat | None = None,
     color: ColorChoice = ColorChoice.AUTO,
 ) -> Emitted:
-    """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors."""
+    """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors.
+
+    strict: or warnings.
+    """
     file = read_spec(spec)
     emitted, report = _compile(spec, file, out, settings, read_data=read_data)
-    show([report], output_format, color)
-    if emitted is None:
+    show([report], output_format, color, strict=strict)
+    if emitted is None or report.fails(strict=strict):
         raise typer.Exit(1)
     return emitted
 
@@ -97,7 +104,7 @@ def _compile(
         spec_folder=Path(relative).as_posix(),
         read_data=read_data,
     )
-    report = Report.of(spec, compiled.diagnostics, compiled.data)
+    report = Report.of(spec, compiled.diagnostics, compiled.data, compiled.ignored)
     if compiled.files is None or compiled.plan is None:
         return None, report
     emitted = Emitted(
@@ -120,10 +127,11 @@ def _run_name(file: SpecFile, settings: list[str]) -> str:
     return name.text if isinstance(name, ScalarNode) else "unnamed"
 
 
-def _report_stale(spec: str, emitted: Emitted) -> int:
+def _report_stale(spec: str, emitted: Emitted, *, quiet: bool) -> int:
     stale = stale_files(emitted.folder, emitted.files)
     if not stale:
-        put(f"{emitted.folder}: up to date\n")
+        if not quiet:
+            put(f"{emitted.folder}: up to date\n")
         return 0
     names = ", ".join(str(emitted.folder / name) for name in stale)
     complain(f"stale: {names}", f"write them again: spec compile {spec} --out {emitted.folder}")

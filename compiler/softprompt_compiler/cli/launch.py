@@ -22,6 +22,7 @@ from softprompt_compiler.cli.options import (
     Runs,
     Settings,
     SpecFile,
+    Strict,
 )
 from softprompt_compiler.cli.output import put
 from softprompt_compiler.runtime_install import install_line, missing_packages
@@ -33,10 +34,11 @@ def run(
     runs: Runs = None,
     settings: Settings = None,
     no_data: NoData = False,
+    strict: Strict = False,
     color: Color = ColorChoice.AUTO,
 ) -> None:
     """Compile a spec, train it and evaluate it."""
-    emitted = _write(spec, out, settings, color, read_data=not no_data)
+    emitted = _write(spec, out, settings, color, read_data=not no_data, strict=strict)
     code = _start(["bash", str(emitted.folder / "launch.sh")], runs)
     if code == 0:
         folder = Path(_runs_folder(runs)) / emitted.run_name
@@ -99,8 +101,9 @@ def _write(
     color: ColorChoice,
     *,
     read_data: bool,
+    strict: bool = False,
 ) -> Emitted:
-    emitted = emit(spec, out, settings or [], read_data=read_data, color=color)
+    emitted = emit(spec, out, settings or [], read_data=read_data, strict=strict, color=color)
     write_files(emitted.folder, emitted.files)
     if missing := missing_packages():
         raise CommandFailure(

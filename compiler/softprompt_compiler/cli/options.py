@@ -12,6 +12,9 @@ class OutputFormat(StrEnum):
     HUMAN = "human"
     JSON = "json"
     GITHUB = "github"
+    SARIF = "sarif"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
 
 
 class ColorChoice(StrEnum):
@@ -36,6 +39,9 @@ Settings: TypeAlias = Annotated[
 ]
 NoData: TypeAlias = Annotated[
     bool, typer.Option("--no-data", help="Check the spec without reading the rows of its data.")
+]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Let warnings fail, as errors do.")
 ]
 Format: TypeAlias = Annotated[
     OutputFormat | None,
