@@ -28,12 +28,22 @@ def test_the_commands_and_their_options_are_these() -> None:
 
     assert surface == {
         "init": [],
-        "validate": ["--color", "--no-data", "--output-format", "--set", "-o"],
+        "validate": sorted(
+            [
+                *["--color", "--diff", "--fix", "--no-data", "--output-format", "--set"],
+                *["--strict", "-o"],
+            ]
+        ),
         "preview": sorted(
             ["--color", "--output-format", "--row", "--rows", "--set", "--split", "--task", "-o"]
         ),
-        "compile": ["--check", "--color", "--no-data", "--out", "--output-format", "--set", "-o"],
-        "run": sorted([*common, "--no-data"]),
+        "compile": sorted(
+            [
+                *["--check", "--color", "--no-data", "--out", "--output-format", "--set"],
+                *["--strict", "-o"],
+            ]
+        ),
+        "run": sorted([*common, "--no-data", "--strict"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
         "fmt": ["--check", "--color", "--diff"],
@@ -50,7 +60,7 @@ def test_the_commands_and_their_options_are_these() -> None:
             "-o",
         ],
         "explain": [],
-        "schema": [],
+        "schema": ["--report"],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from softprompt_compiler.cli.folder import replace_file
+from softprompt_compiler.cli.folder import rewrite
 from softprompt_compiler.cli.options import Color, ColorChoice, OutputFormat
 from softprompt_compiler.cli.output import put, show
 from softprompt_compiler.cli.spec_file import STANDARD_INPUT, SpecFile, read_spec
@@ -110,5 +110,5 @@ def _write(result: _Result) -> None:
     if result.name == STANDARD_INPUT:
         put(result.text)
     elif result.differs:
-        replace_file(Path(result.name), result.text)
+        rewrite(Path(result.name), result.text.encode())
         put(f"{result.name}: formatted\n")

@@ -37,29 +37,6 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Give a file, or what a link leads to, another text. Its rights stay; it is never half there.
-
-    Raises CommandFailure.
-    """
-    real = Path(os.path.realpath(path))
-    temporary: Path | None = None
-    try:
-        mode = real.stat().st_mode
-        if not os.access(real, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        temporary = _write_aside(real, text)
-        temporary.chmod(stat.S_IMODE(mode))
-        temporary.replace(real)
-        temporary = None
-        _sync_folder(real.parent)
-    except OSError as error:
-        raise CommandFailure(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
 def stale_files(folder: Path, files: Mapping[str, str]) -> list[str]:
     """The names whose file in `folder` is not there or holds another text, in order."""
     return [name for name, text in files.items() if not _holds(folder / name, text)]
