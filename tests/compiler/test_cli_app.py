@@ -60,7 +60,7 @@ def test_the_commands_and_their_options_are_these() -> None:
             "-o",
         ],
         "explain": [],
-        "schema": [],
+        "schema": ["--report"],
     }
 
 
