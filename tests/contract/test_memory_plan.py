@@ -72,6 +72,7 @@ class Case:
     num_virtual: int = 10
     num_targets: int = 8
     num_micro_batches: int = 1
+    is_mixed: bool = False
 
     @property
     def rows(self) -> list[ShapedRow]:
@@ -96,20 +97,22 @@ class Case:
         )
 
     def measured(self) -> MeasuredMemory:
-        return measure(
-            config_of(self.family, **_CONFIGS[self.family]),
-            self.dtype,
-            self.encoder,
-            [self.rows] * self.num_micro_batches,
-            num_virtual=self.num_virtual,
-            mode=self.mode,
-        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_mixed):
+            return measure(
+                config_of(self.family, **_CONFIGS[self.family]),
+                self.dtype,
+                self.encoder,
+                [self.rows] * self.num_micro_batches,
+                num_virtual=self.num_virtual,
+                mode=self.mode,
+            )
 
     def planned(self) -> RankMemory:
         shape = known_shape(config_of(self.family, **_CONFIGS[self.family]))
         training = Training(
             shape=shape,
             value_bytes=_DTYPES[self.dtype],
+            is_mixed=self.is_mixed and self.dtype is torch.float32,
             mode=self.mode,
             encoder=self.encoder,
             num_virtual=(self.num_virtual,),
@@ -176,6 +179,12 @@ def test_a_large_encoder_needs_most_in_the_optimizers_step(kind: EncoderType) ->
 )
 def test_the_plan_follows_the_rows_and_the_type(case: Case) -> None:
     assert_is_measured(case)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+def test_mixed_precision_keeps_weights_in_16_bits(family: str, dtype: torch.dtype) -> None:
+    assert_is_measured(Case(family=family, dtype=dtype, is_mixed=True))
 
 
 @pytest.mark.slow

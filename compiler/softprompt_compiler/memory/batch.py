@@ -36,7 +36,8 @@ class PackedShape:
     kept: that are computed with gradients. static: without. rooted: of `kept`, in segments that
     continue nothing. joined: keys that segments which continue others gather, summed over them.
     longest: queries and keys of the longest segment with gradients. mask_values: of all attention
-    masks. targets: positions whose loss counts.
+    masks, of which equal segments share one. all_mask_values: were each segment to have its own.
+    targets: positions whose loss counts.
     """
 
     num_rows: int
@@ -48,6 +49,7 @@ class PackedShape:
     joined: int
     longest: tuple[int, int]
     mask_values: int
+    all_mask_values: int
     targets: int
 
 
@@ -77,6 +79,7 @@ def pack(batch: BatchShape) -> PackedShape:
         joined=sum(segment.end for segment in continued),
         longest=max(((s.length, s.end) for s in kept), default=(0, 0)),
         mask_values=sum(size * end for size, end in {(s.length, s.end) for s in continued}),
+        all_mask_values=sum(s.length * s.end for s in continued),
         targets=batch.num_targets * len(batch.row_lengths),
     )
 

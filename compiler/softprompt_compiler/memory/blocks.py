@@ -26,7 +26,8 @@ class BlockSizes:
     """One block's numbers on one rank. rooted: of `tokens`, in rows that continue nothing.
 
     wanted: tokens that the block's result is needed at. longest: queries and keys of the row that
-    has most.
+    has most. residual_bytes, cast_values: under mixed precision with weights of 32 bits, bytes of a
+    value of the residual stream, and weights and attention masks that are kept in 16 bits beside.
     """
 
     shape: ModelShape
@@ -37,6 +38,16 @@ class BlockSizes:
     joined: int
     longest: tuple[int, int]
     tensor_parallel: int = 1
+    residual_bytes: int | None = None
+    cast_values: int = 0
+    cast_masks: int = 0
+
+    @property
+    def w(self) -> Factor:
+        """Bytes of a value of the residual stream: float32 under mixed precision."""
+        return (
+            ("b", self.value_bytes) if self.residual_bytes is None else ("w", self.residual_bytes)
+        )
 
     @property
     def b(self) -> Factor:
@@ -89,10 +100,20 @@ def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
     if mode is ActivationsCheckpoint.FULL:
         return (_input(sizes),)
     if sizes.shape.is_lean:
-        return tuple(_lean(sizes, mode))
-    if mode is ActivationsCheckpoint.SELECTIVE:
-        return tuple(_products(sizes))
-    return tuple(_gpt2(sizes) if sizes.shape.family == "gpt2" else _gpt_neox(sizes))
+        found = _lean(sizes, mode)
+    elif mode is ActivationsCheckpoint.SELECTIVE:
+        found = _products(sizes)
+    else:
+        found = _gpt2(sizes) if sizes.shape.family == "gpt2" else _gpt_neox(sizes)
+    return (*found, *_cast_weights(sizes))
+
+
+def _cast_weights(sizes: BlockSizes) -> Iterator[Term]:
+    """Autocast makes a copy of a frozen weight each time, and its product keeps it."""
+    if sizes.cast_values:
+        yield term("weights in 16 bits", ("weights", sizes.cast_values), 2)
+    if sizes.cast_masks:
+        yield term("attention masks in 16 bits", ("Q", sizes.cast_masks), 2)
 
 
 def recomputed(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
@@ -108,13 +129,13 @@ def recomputed(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ..
 
 def working(sizes: BlockSizes) -> tuple[Term, ...]:
     """What the backward pass of a block's MLP holds besides: where a block needs most."""
-    residual = term("gradient of the residual stream", sizes.n, sizes.d, sizes.b)
+    residual = term("gradient of the residual stream", sizes.n, sizes.d, sizes.w)
     if sizes.shape.is_lean:
         # of the product, of gate and up, and the product that gate's comes from
         return residual, term("gradients in the MLP", 4, sizes.n, sizes.m, sizes.b)
     if sizes.shape.activation in _STEPWISE:
         return (
-            term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.b),
+            term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.w),
             term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b),
         )
     return residual, term("gradients in the MLP", 2, sizes.n, sizes.m, sizes.b)
@@ -128,7 +149,7 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     """
     r, h, g, e, b = sizes.r, sizes.h, sizes.g, sizes.e, sizes.b
     is_selective = mode is ActivationsCheckpoint.SELECTIVE
-    kept = [_input(sizes), term("gradient of the residual stream", r, sizes.d, b)]
+    kept = [_input(sizes), term("gradient of the residual stream", r, sizes.d, sizes.w)]
     if is_selective:
         kept += _before_core(sizes)
         again = _core_again(sizes)
@@ -163,7 +184,7 @@ def _core_again(sizes: BlockSizes) -> Iterator[Term]:
 
 
 def _input(sizes: BlockSizes) -> Term:
-    return term("input", sizes.r, sizes.d, sizes.b)
+    return term("input", sizes.r, sizes.d, sizes.w)
 
 
 def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
@@ -175,7 +196,7 @@ def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
         yield from _before_core(sizes)
     else:
         yield from core_of_attention(sizes)
-    yield term("input of the second norm", n, sizes.d, b)
+    yield term("input of the second norm", n, sizes.d, sizes.w)
     yield term("scale of the second norm", n, 4)
     yield term("gate and up", 2, n, sizes.m, b)
 
@@ -202,7 +223,10 @@ def core_of_attention(sizes: BlockSizes) -> Iterator[Term]:
     yield term("queries", r, sizes.h, e, b)
     if sizes.rooted:
         yield term("keys and values", 2, r, g, e, b)
-    if sizes.joined:
+    if sizes.joined and sizes.cast_values:  # autocast copies the keys of a group for each head
+        yield term("keys, gathered, for each query head", sizes.j, sizes.h, e, b)
+        yield term("values, gathered", sizes.j, g, e, b)
+    elif sizes.joined:
         yield term("keys and values, gathered", 2, sizes.j, g, e, b)
     yield from _attended(sizes)
 
@@ -216,7 +240,7 @@ def _gpt2(sizes: BlockSizes) -> Iterator[Term]:
     """transformers' GPT2Block."""
     r, d, b = sizes.r, sizes.d, sizes.b
     yield _input(sizes)
-    yield term("input of the second norm", r, d, b)
+    yield term("input of the second norm", r, d, sizes.w)
     yield term("means and deviations of the norms", 4, r, 4)
     # queries and values are views of one product, which lives as long as they do
     yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
@@ -231,7 +255,7 @@ def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
     r, h, e, b = sizes.r, sizes.h, sizes.e, sizes.b
     yield _input(sizes)
     if not sizes.shape.has_parallel_residual:
-        yield term("input of the second norm", r, sizes.d, b)
+        yield term("input of the second norm", r, sizes.d, sizes.w)
     yield term("means and deviations of the norms", 4, r, 4)
     yield term("queries, keys and values", 3, r, h, e, b)  # values are a view of it
     yield term("queries, turned", r, h, e, b)

@@ -18,6 +18,7 @@ from softprompt_plan.vocabulary import ActivationsCheckpoint
 class Training:
     """What decides the memory of a training. value_bytes: of a weight of the base model.
 
+    is_mixed: products are taken in 16 bits though the weights have 32.
     num_virtual: virtual tokens of each task. batch: the micro-batch that needs most.
     num_micro_batches: of a step, on each data-parallel rank. stage_layers: blocks of each pipeline
     stage.
@@ -25,6 +26,7 @@ class Training:
 
     shape: ModelShape
     value_bytes: int
+    is_mixed: bool
     mode: ActivationsCheckpoint
     encoder: EncoderPlan | None
     num_virtual: tuple[int, ...]
@@ -84,7 +86,8 @@ def _rank(training: Training, stage: int) -> RankMemory:
     step = StepShape(
         shape=training.shape,
         packed=pack(training.batch),
-        value_bytes=training.value_bytes,
+        value_bytes=2 if training.is_mixed else training.value_bytes,
+        is_mixed=training.is_mixed,
         mode=training.mode,
         num_blocks=training.stage_layers[stage],
         is_last=is_last,
