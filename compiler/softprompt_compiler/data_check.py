@@ -6,6 +6,7 @@ memory.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -56,13 +57,19 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     found += label_diagnostics(plan, resolved, splits)
     if tokenizer is not None:
         found += init_diagnostics(plan, resolved, tokenizer)
-    return DataReport(
+    report = DataReport(
         splits=tuple(splits),
         num_steps=num_steps,
         limit=_limit(plan, resolved, splits),
         diagnostics=(*log.shown(), *found),
         findings=log,
     )
+    if plan.parallelism.gpu is None:
+        return report
+    from softprompt_compiler.forecast.diagnostics import memory_diagnostics
+
+    beside = memory_diagnostics(plan, resolved, report)
+    return replace(report, diagnostics=(*report.diagnostics, *beside))
 
 
 def _read_task(

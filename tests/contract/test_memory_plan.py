@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softprompt_compiler.memory.batch import BatchShape
-from softprompt_compiler.memory.generation import GenerationShape
 from softprompt_compiler.memory.model_shape import ModelShape, shape_of
 from softprompt_compiler.memory.rank import RankMemory, Training, ranks_of
 from softprompt_plan.plan import EncoderPlan
@@ -32,6 +31,10 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "mistral": {**_LLAMA_SIZES, "head_dim": 32},
     "qwen2": _LLAMA_SIZES,
     "qwen3": {**_LLAMA_SIZES, "head_dim": 64},
+    "gemma": {**_LLAMA_SIZES, "head_dim": 64},
+    "gemma3_text": {**_LLAMA_SIZES, "head_dim": 64},
+    "granite": _LLAMA_SIZES,
+    "smollm3": {**_LLAMA_SIZES, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0},
     "gpt2": {
         "vocab_size": 1000,
         "n_embd": 128,
@@ -89,7 +92,8 @@ class Case:
     @property
     def batch(self) -> BatchShape:
         return BatchShape(
-            row_lengths=(self.length,) * self.num_rows,
+            num_rows=self.num_rows,
+            row_length=self.length,
             num_shared=self.num_virtual if self.num_rows > 1 else 0,
             num_static=0,
             num_virtual=self.num_virtual,
@@ -118,7 +122,8 @@ class Case:
             num_virtual=(self.num_virtual,),
             batch=self.batch,
             num_micro_batches=self.num_micro_batches,
-            generation=GenerationShape(num_rows=1, num_tokens=1, num_new=1),
+            validates=False,
+            generation=None,
             stage_layers=(shape.num_layers,),
         )
         return ranks_of(training)[0]

@@ -6,6 +6,7 @@ from contextlib import suppress
 from softprompt_compiler.check import (
     advice,
     answer,
+    memory,
     model,
     model_parallelism,
     not_built,
@@ -56,6 +57,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_schedule,
     unused.check_unused_revision,
     model.check_positions,
+    memory.check_weights_fit,
     trained.check_something_to_train,
     trained.check_base_model,
     repeated.check_repeated,

@@ -19,6 +19,7 @@ COMMANDS = {
     "init": "init",
     "validate": "validate",
     "preview": "preview",
+    "plan": "plan",
     "compile": "compile",
     "run": "launch",
     "evaluate": "launch",

@@ -103,6 +103,8 @@ def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
         found = _lean(sizes, mode)
     elif mode is ActivationsCheckpoint.SELECTIVE:
         found = _products(sizes)
+    elif sizes.shape.is_gated:
+        found = _gated(sizes)
     else:
         found = _gpt2(sizes) if sizes.shape.family == "gpt2" else _gpt_neox(sizes)
     return (*found, *_cast_weights(sizes))
@@ -133,6 +135,8 @@ def working(sizes: BlockSizes) -> tuple[Term, ...]:
     if sizes.shape.is_lean:
         # of the product, of gate and up, and the product that gate's comes from
         return residual, term("gradients in the MLP", 4, sizes.n, sizes.m, sizes.b)
+    if sizes.shape.is_gated:
+        return residual, term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b)
     if sizes.shape.activation in _STEPWISE:
         return (
             term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.w),
@@ -267,6 +271,31 @@ def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
     yield from _activation(sizes)
 
 
+def _gated(sizes: BlockSizes) -> Iterator[Term]:
+    """transformers' own blocks of Gemma, Gemma 3, Granite and SmolLM3. Norms keep float32."""
+    r, h, g, e, m = sizes.r, sizes.h, sizes.g, sizes.e, sizes.m
+    norms = sizes.shape.num_block_norms
+    if sizes.value_bytes == 4:  # no copy: the first one is the block's input
+        yield _input(sizes)
+        yield term("inputs of the later norms", norms - 1, r, sizes.d, 4)
+    else:
+        yield term("inputs of the norms", norms, r, sizes.d, 4)
+    yield term("scales of the norms", norms, r, 4)
+    if sizes.shape.has_head_norms:
+        yield term("queries before their norm", r, h, e, 4)
+        yield term("keys before their norm", r, g, e, 4)
+        yield term("scales of the head norms", r, ("H + G", h[1] + g[1]), 4)
+    yield term("queries", r, h, e, sizes.b)
+    if sizes.rooted:
+        yield term("keys", r, g, e, sizes.b)
+        yield term("values", r, g, e, sizes.b)
+    if sizes.joined:
+        yield term("keys and values, gathered", 2, sizes.j, g, e, sizes.b)
+    yield from _attended(sizes)
+    yield term("gate and up", 2, r, m, sizes.b)
+    yield term("gate after the activation", r, m, sizes.b)
+
+
 def _activation(sizes: BlockSizes) -> Iterator[Term]:
     yield term("input of the activation", sizes.r, sizes.m, sizes.b)
     if sizes.shape.activation in _STEPWISE:  # half of x, the tangent, and one more than it
@@ -277,7 +306,13 @@ def _products(sizes: BlockSizes) -> Iterator[Term]:
     """Selective checkpointing of transformers' blocks: the input, and products with weights."""
     r, b = sizes.r, sizes.b
     yield _input(sizes)
-    yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
+    if sizes.shape.is_gated:
+        yield term("queries before their rotation", r, sizes.h, sizes.e, b)
+        yield term("keys before their rotation", r, sizes.g, sizes.e, b)
+        yield term("values", r, sizes.g, sizes.e, b)
+        yield term("gate and up", 2, r, sizes.m, b)
+    else:
+        yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
+        yield term("input of the activation", r, sizes.m, b)
     yield term("output projection of attention", r, sizes.d, b)
-    yield term("input of the activation", r, sizes.m, b)
     yield term("output of the MLP", r, sizes.d, b)

@@ -20,8 +20,8 @@ class Training:
 
     is_mixed: products are taken in 16 bits though the weights have 32.
     num_virtual: virtual tokens of each task. batch: the micro-batch that needs most.
-    num_micro_batches: of a step, on each data-parallel rank. stage_layers: blocks of each pipeline
-    stage.
+    num_micro_batches: of a step, on each data-parallel rank. generation: None where nothing is
+    completed. stage_layers: blocks of each pipeline stage.
     """
 
     shape: ModelShape
@@ -32,7 +32,8 @@ class Training:
     num_virtual: tuple[int, ...]
     batch: BatchShape
     num_micro_batches: int
-    generation: GenerationShape
+    validates: bool
+    generation: GenerationShape | None
     stage_layers: tuple[int, ...]
     tensor_parallel: int = 1
 
@@ -139,5 +140,7 @@ def _moments(training: Training, step: StepShape, number: int, *, is_first: bool
             term("roots of the second moments", ("T", trained), 4),
         ),
     )
-    yield validation(step, training.batch)
-    yield generation(step, training.generation)
+    if training.validates:
+        yield validation(step, training.batch)
+    if training.generation is not None:
+        yield generation(step, training.generation)
