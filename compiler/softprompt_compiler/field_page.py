@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from softprompt_compiler.catalogue import RULES
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.catalogue.rule import Rule
-from softprompt_compiler.spec.describe import Shape, item_shape, members
+from softprompt_compiler.spec.describe import Shape, in_words, item_shape, members
 from softprompt_compiler.spec.meanings import meaning
 from softprompt_compiler.spec.section import Section
 
