@@ -16,8 +16,8 @@ from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
 
 _UNCHECKED = (
-    "not checked: `max_seq_length` against the model's positions, rows and `init.text` in tokens, "
-    "and whether the tokenizer has BOS and EOS"
+    "not checked: `max_seq_length` against the model's positions, `parallelism` against its heads "
+    "and layers, rows and `init.text` in tokens, and whether there are BOS and EOS"
 )
 
 
@@ -45,6 +45,8 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     found = world.locate_model(source, revision)
     if isinstance(found, Located):
         return _read_facts(source, found, span, world)
+    if found.unbuilt is not None:
+        return _facts_of_unbuilt(found.unbuilt, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
     return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
 
@@ -57,6 +59,18 @@ def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelF
         return ModelFiles(kind=found.kind, diagnostics=(fault,))
     faults = tuple(weight_diagnostics(source, facts, span))
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
+
+
+def _facts_of_unbuilt(found: Located, span: Span, world: World) -> ModelFiles:
+    """The facts of a model that no run can use yet: the spec is checked against it all the same."""
+    hint = "convert it to a Hugging Face folder; rows are not checked in tokens until then"
+    unbuilt = field.NOT_BUILT_YET.at(span, feature="running a NeMo checkpoint", help=hint)
+    try:
+        facts = world.model_facts(found)
+    except ModelFactsError as error:
+        note = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
+        return ModelFiles(kind=found.kind, diagnostics=(unbuilt, note))
+    return ModelFiles(kind=found.kind, facts=facts, diagnostics=(unbuilt,))
 
 
 def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
@@ -72,9 +86,6 @@ def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
             return rules.MODEL_NOT_HERE.at(
                 span, source=source, notes=_UNCHECKED, help=hints, fix=fix
             )
-        case NotFoundKind.UNSUPPORTED if ".nemo" in source.lower() or "NeMo" in found.reason:
-            hint = "convert it to a Hugging Face folder"
-            return field.NOT_BUILT_YET.at(span, feature="reading NeMo checkpoints", help=hint)
         case NotFoundKind.UNSUPPORTED:
             return rules.MODEL_UNREADABLE.at(span, reason=found.reason, help=hints, fix=fix)
         case _:
