@@ -3,7 +3,7 @@ the folder it was extracted to. Nothing is extracted, and no weight is read.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ class _Archive:
 
 
 @contextmanager
-def open_nemo(path: Path) -> Iterator[NemoFiles]:
+def open_nemo(path: Path) -> Generator[NemoFiles]:
     """The files of a `.nemo` archive or of its extracted folder. Raises NemoError."""
     if path.is_dir():
         yield _Folder(path)

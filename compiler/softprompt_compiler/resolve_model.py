@@ -15,6 +15,7 @@ from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
 
+_MOST_NAMES = 3  # of neighbours in a message
 _UNCHECKED = (
     "not checked: `max_seq_length` against the model's positions, `parallelism` against its heads "
     "and layers, rows and `init.text` in tokens, and whether there are BOS and EOS"
@@ -48,7 +49,7 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     if found.unbuilt is not None:
         return _facts_of_unbuilt(found.unbuilt, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
-    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
+    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span, world),))
 
 
 def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelFiles:
@@ -73,7 +74,7 @@ def _facts_of_unbuilt(found: Located, span: Span, world: World) -> ModelFiles:
     return ModelFiles(kind=found.kind, facts=facts, diagnostics=(unbuilt,))
 
 
-def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
+def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagnostic:
     near = found.suggestions[0] if found.suggestions else None
     hints = [f"did you mean `{near}`?"] if near else []
     fix = Fix.guess(span, near) if near else None
@@ -83,10 +84,19 @@ def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hint)
         case NotFoundKind.HUB:
             hints.append("a run downloads it from the Hugging Face hub")
-            return rules.MODEL_NOT_HERE.at(
-                span, source=source, notes=_UNCHECKED, help=hints, fix=fix
-            )
+            notes = (*_not_a_folder(source, world), _UNCHECKED)
+            return rules.MODEL_NOT_HERE.at(span, source=source, notes=notes, help=hints, fix=fix)
         case NotFoundKind.UNSUPPORTED:
             return rules.MODEL_UNREADABLE.at(span, reason=found.reason, help=hints, fix=fix)
         case _:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hints, fix=fix)
+
+
+def _not_a_folder(source: str, world: World) -> tuple[str, ...]:
+    """That a hub id which begins like a folder that is here was taken for no path."""
+    first, _, rest = source.partition("/")
+    if not rest or "$" in source or not world.is_folder(folder := world.path(first)):
+        return ()
+    names = sorted(world.names_in(folder))[:_MOST_NAMES]
+    there = ", ".join(f"`{first}/{name}`" for name in names) or "nothing"
+    return (f"there is a folder `{first}`, which holds {there}; so this is taken for a hub id",)

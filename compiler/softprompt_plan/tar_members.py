@@ -7,7 +7,7 @@ pax; GNU's numbers in base 256.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class TarMember:
 
 
 @contextmanager
-def open_tar(path: Path) -> Iterator[BinaryIO]:
+def open_tar(path: Path) -> Generator[BinaryIO]:
     """The archive as a stream of tar blocks. Raises TarError, also for a fault met in the body."""
     try:
         with path.open("rb") as raw:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ def test_fixes_that_meet_are_applied_one_after_the_other(world_folder: Path) -> 
             Fix.sure(source.span(start, start + 2), "a"),
             Fix.sure(source.span(start + 1), "x"),
         ]
-        return [Diagnostic(**{**vars(found), "fix": each}) for each in edits]
+        return [replace(found, fix=each) for each in edits]
 
     assert fix(SourceFile(name="spec.yaml", text="ab ab"), [check]).source.text == "a a"
 

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,7 @@ def _check_places(diagnostic: Diagnostic, source: SourceFile) -> None:
 
 
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def _limited(seconds: float) -> Generator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise _HangError(f"over {seconds} s")
 
@@ -153,9 +153,13 @@ def shrunk(failure: Failure, folder: Path, seconds: float = 30.0) -> Failure:
         best = found
         return True
 
-    for split in (lambda data: data.splitlines(keepends=True), _characters):
+    for split in (_lines, _characters):
         _remove_parts(best.data, split, fails, until)
     return best
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return data.splitlines(keepends=True)
 
 
 def _characters(data: bytes) -> list[bytes]:

@@ -83,7 +83,7 @@ def report_on(spec: str, file: SpecFile, settings: list[str], *, read_data: bool
 
     world = LocalWorld(spec_folder=file.folder, environment=os.environ)
     checked = check_spec(file.source, settings, world, read_data=read_data)
-    return Report.of(spec, checked.diagnostics, checked.data)
+    return Report.of(spec, checked.diagnostics, checked.data, checked.ignored)
 
 
 def _fixed(
@@ -121,4 +121,5 @@ def _show_data(report: Report, color: ColorChoice, *, with_name: bool) -> None:
 
 def _praise(report: Report) -> str:
     warnings = report.count(Severity.WARNING)
-    return f"{report.spec}: sound" + (", with warnings" if warnings else "")
+    ignored = f", {len(report.ignored)} ignored" if report.ignored else ""
+    return f"{report.spec}: sound" + (", with warnings" if warnings else "") + ignored
