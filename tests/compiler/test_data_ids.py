@@ -7,7 +7,7 @@ import pytest
 
 from tests.compiler.specs import check, seen, spec, task
 
-ROWS = [{"text": "aa", "mood": "a"}, {"text": "ab", "mood": "a"}, {"text": "aa", "mood": "b"}]
+ROWS = [{"text": "aa", "mood": "a"}, {"text": "ab", "mood": "a"}, {"text": "ac", "mood": "b"}]
 
 
 @pytest.fixture
