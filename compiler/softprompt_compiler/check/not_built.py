@@ -8,7 +8,6 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tree import Path
 from softprompt_plan.vocabulary import (
     ActivationsCheckpoint,
-    LaunchTarget,
     LoggerName,
 )
 
@@ -46,14 +45,6 @@ def check_memory_plan_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if resolved.spec.parallelism.gpu is not None:
         hint = "leave it out; `accelerator: gpu` takes whatever GPU there is"
         yield _not_built(resolved, ("parallelism", "gpu"), "the memory plan", hint)
-
-
-def check_launch_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """Runs start on this machine."""
-    target = resolved.spec.launch.target
-    if target is not LaunchTarget.LOCAL:
-        hint = "write `local`, and start `launch.sh` where the run is to be"
-        yield _not_built(resolved, ("launch", "target"), f"launch target `{target}`", hint)
 
 
 def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

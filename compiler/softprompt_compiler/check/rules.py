@@ -5,6 +5,8 @@ from contextlib import suppress
 
 from softprompt_compiler.check import (
     answer,
+    launch,
+    launch_forms,
     model,
     not_built,
     prompt_learning,
@@ -45,10 +47,21 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     trained.check_something_to_train,
     repeated.check_repeated,
     repeated.check_shared_files,
+    launch.check_target_said,
+    launch.check_machines,
+    launch.check_target_lacks,
+    launch.check_save_seconds,
+    launch.check_environment,
+    launch.check_unused_launch,
+    launch_forms.check_rendezvous,
+    launch_forms.check_kubernetes_names,
+    launch_forms.check_slurm_words,
+    launch_forms.check_kubernetes_amounts,
+    launch_forms.check_control_characters,
+    launch_forms.check_mounts,
     not_built.check_parallelism_built,
     not_built.check_checkpointing_built,
     not_built.check_memory_plan_built,
-    not_built.check_launch_built,
     not_built.check_loggers_built,
 )
 TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
