@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from softprompt_compiler.cli.app import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 LINKS = re.findall(r"\]\(([^)#:]+)\)", README)
@@ -103,6 +105,13 @@ def test_explain_knows_what_it_is_asked(command: str, checkout: Path) -> None:
     done = spec(command, checkout)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"# {command.split()[-1]}")
+
+
+def test_the_table_of_commands_has_them_all() -> None:
+    table = README.split("## The commands")[1].split("##")[0]
+    named = re.findall(r"`spec ([a-z]+)`", table)
+
+    assert sorted(named) == sorted(COMMANDS)
 
 
 def test_what_is_refused_as_not_built_is_on_its_list() -> None:

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from softprompt_compiler.bind import bind
+from softprompt_compiler.check.not_built import check_runnable
 from softprompt_compiler.check.rules import check
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
 from softprompt_compiler.parse import parse
@@ -91,13 +92,16 @@ def compile_spec(
     spec_folder: str,
     read_data: bool = False,
 ) -> Compiled:
-    """The emitted files of a spec.
+    """The emitted files of a spec that the runtime can run.
 
     spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
     """
     checked = check_spec(source, settings, world, read_data=read_data)
     if checked.plan is None or checked.resolved is None:
         return Compiled(files=None, plan=None, diagnostics=checked.diagnostics, data=checked.data)
+    if lacking := check_runnable(checked.resolved):
+        ordered = tuple(in_source_order([*checked.diagnostics, *lacking]))
+        return Compiled(files=None, plan=None, diagnostics=ordered, data=checked.data)
     from softprompt_compiler.emit import Origin, emit  # loads Jinja2
     from softprompt_compiler.manifest import manifest, manifest_json, text_digest
 

@@ -32,9 +32,14 @@ class TrainedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedPrompt:
-    """The tasks of a trained soft prompt by name."""
+    """The tasks of a trained soft prompt by name, and the base model that they are for.
+
+    base_model: as its spec named it; None, like width, where the file does not say.
+    """
 
     tasks: dict[str, TrainedTask]
+    base_model: str | None
+    width: int | None  # D
 
 
 def soft_prompt_paths(spec: Spec) -> Iterator[tuple[str, Path, str]]:
@@ -75,7 +80,14 @@ def _parse(data: bytes) -> TrainedPrompt:
     value = json.loads(data)
     if value["format"] != _FORMAT:
         raise ValueError(value["format"])
-    return TrainedPrompt(tasks={task["name"]: _task(task) for task in value["tasks"]})
+    base_model, width = value.get("base_model"), value.get("width")
+    if not isinstance(base_model, str | None) or not (width is None or type(width) is int):
+        raise TypeError(base_model, width)
+    return TrainedPrompt(
+        tasks={task["name"]: _task(task) for task in value["tasks"]},
+        base_model=base_model,
+        width=width,
+    )
 
 
 def _task(value: Any) -> TrainedTask:

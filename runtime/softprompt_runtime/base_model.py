@@ -5,16 +5,20 @@ Shapes: L tokens of a packed batch, N chosen positions of it, D width, V vocabul
 
 import inspect
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
+from softprompt_plan.vocabulary import ActivationsCheckpoint
+from softprompt_runtime.activation_checkpoint import Context, checkpointed_blocks
 from softprompt_runtime.base_model_loading import load_hf_model, locate_base_model
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.fingerprint import fingerprint_of
 from softprompt_runtime.forward_check import ForwardPath, choose_path
-from softprompt_runtime.lean_trunk import is_lean, lean_hidden_states
+from softprompt_runtime.lean_trunk import LeanRun, is_lean, lean_hidden_states
 from softprompt_runtime.model_facts import ModelFacts, facts_of
 from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
@@ -37,7 +41,7 @@ def load_base_model(run: Run) -> "BaseModel":
             f"The base model has {limit} positions, and max_seq_length is {plan.max_seq_length}",
             f"Set model.max_seq_length to {limit} or less.",
         )
-    return BaseModel(hf_model)
+    return BaseModel(hf_model, checkpoint=run.plan.parallelism.activations_checkpoint)
 
 
 @final
@@ -48,15 +52,18 @@ class BaseModel:
     work on it as ever.
     """
 
-    def __init__(self, hf_model: Any) -> None:
+    def __init__(
+        self, hf_model: Any, *, checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE
+    ) -> None:
         """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        Raises RunFailure for a model that is not
+        checkpoint: what a backward pass computes again. Raises RunFailure for a model that is not
         causal, or whose logits can be reproduced by neither way.
         """
         self.hf_model = hf_model.requires_grad_(False).eval()
         self.facts: ModelFacts = facts_of(hf_model)
         self.fingerprint: str = fingerprint_of(hf_model)
+        self._checkpoint = checkpoint
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
         self.path: ForwardPath = choose_path(
@@ -139,21 +146,31 @@ class BaseModel:
     def _run_lean(
         self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
     ) -> Tensor:
-        return lean_hidden_states(self._trunk, embeddings_LD, position_ids_L, rows, at_N)
+        run = LeanRun.of(self._trunk, embeddings_LD, position_ids_L, rows, self._checkpoint)
+        return lean_hidden_states(self._trunk, embeddings_LD, run, at_N)
 
     def _run_packed(
         self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
     ) -> Tensor:
-        with packed_rows(self.hf_model.config.get_text_config(), rows):
-            hidden_LD = self._trunk_of(embeddings_LD[None], position_ids_L[None], None)[0]
+        context = partial(packed_rows, self.hf_model.config.get_text_config(), rows)
+        with context():
+            hidden_LD = self._trunk_of(embeddings_LD[None], position_ids_L[None], None, context)[0]
         return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
 
     def _trunk_of(
-        self, embeddings_BTD: Tensor, position_ids_BT: Tensor, mask_BT: Tensor | None
+        self,
+        embeddings_BTD: Tensor,
+        position_ids_BT: Tensor,
+        mask_BT: Tensor | None,
+        context: Context = nullcontext,
     ) -> Tensor:
-        """(B, T, D): hidden states after the final norm, by transformers' own trunk."""
+        """(B, T, D): hidden states after the final norm, by transformers' own trunk.
+
+        context: what it is called in, for blocks that run again in the backward pass.
+        """
         positions = {"position_ids": position_ids_BT} if self._takes_positions else {}
-        output = self._trunk(
-            inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions
-        )
+        with checkpointed_blocks(self._trunk, self._checkpoint, context):
+            output = self._trunk(
+                inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions
+            )
         return output.last_hidden_state

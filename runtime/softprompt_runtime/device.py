@@ -7,22 +7,24 @@ from softprompt_plan.vocabulary import Accelerator
 from softprompt_runtime.failure import RunFailure
 
 
-def choose_device(parallelism: ParallelismPlan) -> torch.device:
-    """The first GPU where the plan allows one and there is one, else the CPU.
+def choose_device(parallelism: ParallelismPlan, local_rank: int = 0) -> torch.device:
+    """GPU number `local_rank` of the machine where plan and machine allow one, else the CPU.
 
-    Raises RunFailure if the plan asks for a GPU and there is none, or for more than one process.
+    Raises RunFailure if the plan asks for a GPU and there is none, or fewer than processes.
     """
-    if parallelism.num_nodes * parallelism.devices != 1:
-        raise RunFailure(
-            f"The plan asks for {parallelism.num_nodes} x {parallelism.devices} devices, and this "
-            "version runs in one process on one device",
-            "Set parallelism.num_nodes: 1 and parallelism.devices: 1.",
-        )
-    has_gpu = torch.cuda.is_available()
-    if parallelism.accelerator is Accelerator.GPU and not has_gpu:
+    num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if parallelism.accelerator is Accelerator.GPU and not num_gpus:
         raise RunFailure(
             "The plan asks for a GPU, and torch finds none",
             "Set parallelism.accelerator: auto, or run where there is a GPU.",
         )
-    uses_gpu = has_gpu and parallelism.accelerator is not Accelerator.CPU
-    return torch.device("cuda", 0) if uses_gpu else torch.device("cpu")
+    if not num_gpus or parallelism.accelerator is Accelerator.CPU:
+        return torch.device("cpu")
+    # A launcher may show each process its own GPU only, as number 0.
+    number = 0 if num_gpus == 1 and parallelism.devices > 1 else local_rank
+    if number >= num_gpus:
+        raise RunFailure(
+            f"Process {local_rank} of this machine has no GPU: torch finds {num_gpus}",
+            f"Set parallelism.devices to {num_gpus} or less.",
+        )
+    return torch.device("cuda", number)

@@ -4,13 +4,17 @@ It calls the model's own linear layers in the order of transformers' LlamaModel.
 parts between them keep less for the backward pass (frozen_kernels.py), and after its attention
 the last block computes the wanted positions only. The model itself is not changed.
 
-Shapes: L packed tokens, N wanted positions, D width, H heads, E width of a head.
+Shapes: L packed tokens, N wanted positions, D width, H query heads, G key/value heads, E width of
+a head.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from softprompt_plan.vocabulary import ActivationsCheckpoint
+from softprompt_runtime.activation_checkpoint import recomputed
 from softprompt_runtime.frozen_kernels import rms_norm, rotate, silu_gate
 from softprompt_runtime.packed_attention import AttentionForm, Rows, attend_rows
 
@@ -24,31 +28,46 @@ def is_lean(hf_model: Any) -> bool:
     return config.model_type in _MODEL_TYPES and config.hidden_act == "silu"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeanRun:
+    """One pass over some segments of a packed batch; the same for all of its blocks."""
+
+    rotation: tuple[Tensor, Tensor]  # cosines and sines, (L, 1, E) each
+    rows: Rows
+    checkpoint: ActivationsCheckpoint
+
+    @staticmethod
+    def of(
+        trunk: Any,
+        embeddings_LD: Tensor,
+        position_ids_L: Tensor,
+        rows: Rows,
+        checkpoint: ActivationsCheckpoint,
+    ) -> "LeanRun":
+        """The pass of these positions through this trunk."""
+        cos_1LE, sin_1LE = trunk.rotary_emb(embeddings_LD[None], position_ids_L[None])
+        rotation = (cos_1LE.transpose(0, 1), sin_1LE.transpose(0, 1))
+        return LeanRun(rotation=rotation, rows=rows, checkpoint=checkpoint)
+
+
 def lean_hidden_states(
-    trunk: Any,
-    embeddings_LD: Tensor,
-    position_ids_L: Tensor,
-    rows: Rows,
-    at_N: Tensor | None,
+    trunk: Any, embeddings_LD: Tensor, run: LeanRun, at_N: Tensor | None
 ) -> Tensor:
     """(N, D): hidden states after the final norm, at positions at_N (None: at all L).
 
-    L: the tokens of the segments that `rows` runs.
+    L: the tokens of the segments that the run is over.
     """
-    cos_1LE, sin_1LE = trunk.rotary_emb(embeddings_LD[None], position_ids_L[None])
-    rotation = (cos_1LE.transpose(0, 1), sin_1LE.transpose(0, 1))
     hidden_LD = embeddings_LD
+    run_block = recomputed(_block) if run.checkpoint is ActivationsCheckpoint.FULL else _block
     *blocks, last = trunk.layers
     for block in blocks:
-        hidden_LD = _block(block, hidden_LD, rotation, rows, None)
-    return _norm(trunk.norm, _block(last, hidden_LD, rotation, rows, at_N))
+        hidden_LD = run_block(block, hidden_LD, run, None)
+    return _norm(trunk.norm, run_block(last, hidden_LD, run, at_N))
 
 
-def _block(
-    block: Any, hidden_LD: Tensor, rotation: tuple[Tensor, Tensor], rows: Rows, at_N: Tensor | None
-) -> Tensor:
+def _block(block: Any, hidden_LD: Tensor, run: LeanRun, at_N: Tensor | None) -> Tensor:
     attention, mlp = block.self_attn, block.mlp
-    attended = _attention(attention, _norm(block.input_layernorm, hidden_LD), rotation, rows)
+    attended = _attention(attention, _norm(block.input_layernorm, hidden_LD), run)
     if at_N is not None:
         attended, hidden_LD = attended.index_select(0, at_N), hidden_LD.index_select(0, at_N)
     hidden = hidden_LD + attention.o_proj(attended)
@@ -56,26 +75,34 @@ def _block(
     return hidden + mlp.down_proj(silu_gate(mlp.gate_proj(normed), mlp.up_proj(normed)))
 
 
-def _attention(
-    attention: Any, normed_LD: Tensor, rotation: tuple[Tensor, Tensor], rows: Rows
-) -> Tensor:
+def _attention(attention: Any, normed_LD: Tensor, run: LeanRun) -> Tensor:
     """(L, H * E): attention of every row, before the output projection."""
     shape_LHE = (normed_LD.shape[0], -1, attention.head_dim)
     query, key, value = (
         projection(normed_LD).view(shape_LHE)
         for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
     )
+    selective = run.checkpoint is ActivationsCheckpoint.SELECTIVE
+    core = recomputed(_attention_core) if selective else _attention_core
+    return core(attention, query, key, value, run)
+
+
+def _attention_core(
+    attention: Any, query_LHE: Tensor, key_LGE: Tensor, value_LGE: Tensor, run: LeanRun
+) -> Tensor:
+    """(L, H * E): what of attention has no weight matrices."""
     if hasattr(attention, "q_norm"):  # Qwen 3
-        query, key = _norm(attention.q_norm, query), _norm(attention.k_norm, key)
-    query, key = rotate(query, *rotation), rotate(key, *rotation)
+        query_LHE = _norm(attention.q_norm, query_LHE)
+        key_LGE = _norm(attention.k_norm, key_LGE)
+    query_LHE, key_LGE = rotate(query_LHE, *run.rotation), rotate(key_LGE, *run.rotation)
     # Qwen says it by layer, Mistral for all layers
     window = getattr(attention, "sliding_window", getattr(attention.config, "sliding_window", None))
     form = AttentionForm(scaling=attention.scaling, window=window)
     query_1HLE, key_1GLE, value_1GLE = (
-        tensor.transpose(0, 1)[None] for tensor in (query, key, value)
+        tensor.transpose(0, 1)[None] for tensor in (query_LHE, key_LGE, value_LGE)
     )
     layer = int(attention.layer_idx)
-    return attend_rows(query_1HLE, key_1GLE, value_1GLE, rows, form, layer).flatten(2)[0]
+    return attend_rows(query_1HLE, key_1GLE, value_1GLE, run.rows, form, layer).flatten(2)[0]
 
 
 def _norm(norm: Any, hidden: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import logging
 import os
 import random
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -15,6 +15,7 @@ from softprompt_plan.plan import Plan
 from softprompt_plan.serialize import to_json
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.parallel.mesh import Mesh, join_mesh, single_process
 
 RUNS_VARIABLE = "SOFTPROMPT_RUNS"
 _LOGGER = "softprompt"
@@ -28,12 +29,14 @@ opened_folder: ContextVar[Path | None] = ContextVar("opened_folder", default=Non
 class Run:
     """One plan on this machine.
 
-    spec_folder: what the plan's paths are relative to. folder: where the run leaves its files.
+    spec_folder: what the plan's paths are relative to. folder: where the run leaves its files; its
+    main process alone writes there. mesh: the processes of the run.
     """
 
     plan: Plan
     spec_folder: Path
     folder: Path
+    mesh: Mesh = field(default_factory=single_process)
 
     @property
     def checkpoints_folder(self) -> Path:
@@ -62,27 +65,34 @@ class Run:
 
 
 def open_run(plan: Plan, *, spec_folder: Path) -> Run:
-    """Make the run's folder with its log, and seed every random generator.
+    """Join the run's other processes, make its folder with its log, seed every random generator.
 
     The folder is `$SOFTPROMPT_RUNS/NAME`, or `runs/NAME` in the working folder. Files of an
     earlier run of this name stay: `training.resume` says what becomes of its checkpoints. Its
     plan.json stays too, and is written where there is none: a run that is refused, or only
     generates, is not the one that the results are of.
-    Raises RunFailure if the folder cannot be written.
+    Raises RunFailure if the folder cannot be written, or if other processes run than the plan says.
     """
     folder = runs_folder() / _folder_name(plan.name)
-    run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder)
+    mesh = join_mesh(plan.parallelism)
+    run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder, mesh=mesh)
+    mesh.on_main(lambda: _open_folder(run))
+    if not mesh.is_main:
+        _log_to(run.logs_folder / f"rank-{mesh.rank}.log")
+    opened_folder.set(folder)
+    seed_everything(plan.training.seed)
+    logging.getLogger(_LOGGER).info("opened run %s in %s", plan.name, folder)
+    return run
+
+
+def _open_folder(run: Run) -> None:
     try:
         if not os.path.lexists(run.plan_file):
             keep_plan(run)
         _log_to(run.logs_folder / "run.log")
     except OSError as error:
         help = f"Set {RUNS_VARIABLE} to a folder that can be written."
-        raise RunFailure(f"The run folder {folder} cannot be written: {error}", help) from None
-    opened_folder.set(folder)
-    seed_everything(plan.training.seed)
-    logging.getLogger(_LOGGER).info("opened run %s in %s", plan.name, folder)
-    return run
+        raise RunFailure(f"The run folder {run.folder} cannot be written: {error}", help) from None
 
 
 def keep_plan(run: Run) -> None:

@@ -20,6 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from softprompt_plan.identity import FIELDS_OF_A_TRAINED_TASK
 from softprompt_plan.plan import TaskPlan
 from softprompt_plan.vocabulary import PromptStyle, Whitespace
 from softprompt_runtime.atomic_write import write_atomically
@@ -114,25 +115,18 @@ def require_task(soft_prompt: SoftPrompt, task: TaskPlan, folder: Path) -> None:
             "Train it first, or name the task as it was trained.",
         )
     trained = known[task.name]
-    if trained.virtual_token_splits != task.virtual_token_splits:
-        raise RunFailure(
-            f"Task {task.name!r} was trained with virtual_token_splits "
-            f"{list(trained.virtual_token_splits)}, and the plan has "
-            f"{list(task.virtual_token_splits)}",
-            "Take the splits it was trained with, or train again.",
-        )
-    if trained.prompt_template != task.prompt_template:
-        raise RunFailure(
-            f"Task {task.name!r} was trained with the template {trained.prompt_template!r}, and "
-            f"the plan has {task.prompt_template!r}",
-            "Take the template it was trained with, or train again.",
-        )
-    if trained.whitespace is not task.whitespace:
-        raise RunFailure(
-            f"Task {task.name!r} was trained with whitespace: {trained.whitespace}, and the plan "
-            f"has {task.whitespace}",
-            "Take the one it was trained with, or train again.",
-        )
+    for field in FIELDS_OF_A_TRAINED_TASK:
+        before, now = getattr(trained, field), getattr(task, field)
+        if before != now:
+            raise RunFailure(
+                f"Task {task.name!r} was trained with {field}: {_shown(before)}, and the plan "
+                f"has {_shown(now)}",
+                "Take the one it was trained with, or train again.",
+            )
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write_soft_prompt(folder: Path, soft_prompt: SoftPrompt) -> None:

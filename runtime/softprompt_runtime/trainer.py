@@ -16,7 +16,6 @@ from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.batches import TrainingBatches, ValidationBatches
 from softprompt_runtime.checkpoints import best_checkpoint, newest_checkpoint
 from softprompt_runtime.data_module import PromptData
-from softprompt_runtime.device import choose_device
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.history import History
@@ -40,7 +39,7 @@ def train_prompts(
 ) -> None:
     """Does what `training.fit` promises."""
     plan, tasks = run.plan.training, learner.trained_tasks
-    device = choose_device(run.plan.parallelism)
+    device = run.mesh.device
     _require_precision(run.plan, base_model, device)
     _require_rows(train, tasks)
     batches = TrainingBatches(train, [run.plan.task(name) for name in tasks], plan)
@@ -168,6 +167,7 @@ def _say_how_it_ended(progress: ProgressDisplay, training: PromptTraining) -> No
 _NOT_OUR_USERS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"Total length of `.*` across ranks is zero",
+    r"The `srun` command is available on your system but is not used",
 )
 
 

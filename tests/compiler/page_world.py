@@ -1,6 +1,7 @@
 """The folder that a spec of an explanation page or of the gallery of mistakes stands in.
 
 models/tiny     a Llama-shaped model: width 32, 128 positions, empty weights; a token a byte
+models/opt      the same numbers in a family that is not split over devices
 data/*.jsonl    train, validation and test rows with `text` and `mood`
 data/*.parquet  the train rows once more
 mood_set/       the same rows as a data set: a file a split
@@ -18,7 +19,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tests.parquet_files import write_parquet
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
-_CONFIG = {
+_CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
     "hidden_size": 32,
@@ -31,6 +32,7 @@ _CONFIG = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+_OPT = {"architectures": ["OPTForCausalLM"], "model_type": "opt"}
 _ROWS = {
     "train": [("What a day!", "glad"), ("It rained.", "sad"), ("We won.", "glad"), ("No.", "sad")],
     "validation": [("Lovely.", "glad"), ("It broke.", "sad")],
@@ -40,13 +42,8 @@ _ROWS = {
 
 def make_world(folder: Path) -> None:
     """Write the model and the data into `folder`."""
-    model = folder / "models" / "tiny"
-    model.mkdir(parents=True)
-    (model / "config.json").write_text(json.dumps(_CONFIG), "utf-8")
-    (model / "tokenizer.json").write_text(json.dumps(_tokenizer()), "utf-8")
-    (model / "model.safetensors").touch()  # that there are weights is all the compiler looks for
-    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    (model / "tokenizer_config.json").write_text(json.dumps(special), "utf-8")
+    _make_model(folder / "models" / "tiny", _CONFIG)
+    _make_model(folder / "models" / "opt", _CONFIG | _OPT)
     data = folder / "data"
     data.mkdir()
     for split, rows in _ROWS.items():
@@ -58,6 +55,15 @@ def make_world(folder: Path) -> None:
     (folder / "latin1.yaml").write_bytes("version: 1\nname: café\n".encode("latin-1"))
     large = '- {"text": "It rained.", "mood": "sad"}\n' * 10_000
     (folder / "large.yaml").write_text(large, "utf-8")
+
+
+def _make_model(model: Path, config: dict[str, Any]) -> None:
+    model.mkdir(parents=True)
+    (model / "config.json").write_text(json.dumps(config), "utf-8")
+    (model / "tokenizer.json").write_text(json.dumps(_tokenizer()), "utf-8")
+    (model / "model.safetensors").touch()  # that there are weights is all the compiler looks for
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (model / "tokenizer_config.json").write_text(json.dumps(special), "utf-8")
 
 
 def _tokenizer() -> dict[str, Any]:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from softprompt_compiler.check import not_built
+from softprompt_compiler.check.not_built import Feature
 from softprompt_compiler.check.rules import SPEC_CHECKS, TASK_CHECKS
 from softprompt_compiler.diagnostic import Diagnostic, Severity
-from tests.compiler.specs import check, codes, seen, spec, task
+from tests.compiler.specs import check, codes, compiled, seen, spec, task
 
 DATA = "data: {train: data/train.jsonl}"
 TEST = "data: {train: data/train.jsonl, test: data/test.jsonl}"
@@ -231,9 +233,6 @@ def test_only_a_hub_id_has_a_revision(world_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "token"),
     [
-        ("parallelism: {sequence_parallel: true}", "true"),
-        ("parallelism: {activations_checkpoint: selective}", "selective"),
-        ("parallelism: {gpu: H100-80GB}", "H100-80GB"),
         ("launch: {target: torchrun}", "torchrun"),
         ("launch: {target: kubernetes}", "kubernetes"),
         ("training: {max_steps: 9, loggers: [csv, wandb]}", "wandb"),
@@ -250,11 +249,62 @@ def test_what_is_not_built_is_refused_with_what_works(
     assert found[0].help
 
 
-@pytest.mark.parametrize("key", ["tensor", "pipeline"])
-def test_model_parallelism_is_refused(world_folder: Path, key: str) -> None:
-    extra = f"parallelism: {{devices: 2, {key}_model_parallel_size: 2}}\n"
+_LAYOUTS = (
+    ("devices: 2", Feature.DEVICES, "2"),
+    ("num_nodes: 2", Feature.NODES, "2"),
+    ("devices: 2, tensor_model_parallel_size: 2", Feature.TENSOR_PARALLEL, "2"),
+    ("devices: 2, pipeline_model_parallel_size: 2", Feature.PIPELINE_PARALLEL, "2"),
+    (
+        "devices: 2, tensor_model_parallel_size: 2, sequence_parallel: true",
+        Feature.SEQUENCE_PARALLEL,
+        "true",
+    ),
+    ("activations_checkpoint: selective", Feature.SELECTIVE_CHECKPOINT, "selective"),
+    ("activations_checkpoint: full", Feature.FULL_CHECKPOINT, "full"),
+)
 
-    assert seen(_found(spec(extra), world_folder)) == [("SP0108", "2"), ("SP0108", "2")]
+
+def test_each_feature_that_the_runtime_may_lack_is_asked_for_by_a_spec() -> None:
+    assert {feature for _, feature, _ in _LAYOUTS} == set(Feature)
+
+
+@pytest.mark.parametrize(("layout", "feature", "token"), _LAYOUTS)
+def test_what_the_runtime_lacks_is_checked_but_not_compiled(
+    world_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: str,
+    feature: Feature,
+    token: str,
+) -> None:
+    text = spec(f"parallelism: {{{layout}}}\n")
+
+    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset({feature}))
+    assert check(text, world_folder).diagnostics == ()
+    lacking = compiled(text, world_folder)
+    assert lacking.files is None
+    assert seen(lacking.diagnostics) == [("SP0108", token)]
+    assert lacking.diagnostics[0].help
+
+    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset(set(Feature) - {feature}))
+    others = compiled(text, world_folder).diagnostics
+    assert feature.value not in " ".join(each.message for each in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("h100", "H100-80GB"),
+        ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
+        ("H100_80G", "H100-80GB"),
+        ("V100 32GB", "V100-32GB"),
+        ("H10-80GB", "H100-80GB"),
+    ],
+)
+def test_a_gpu_by_another_name_is_recognised(world_folder: Path, name: str, meant: str) -> None:
+    found = _found(spec(f"parallelism: {{gpu: {name}}}\n"), world_folder)
+
+    assert seen(found) == [("SP0130", name)]
+    assert found[0].help[0] == f"did you mean `{meant}`?"
 
 
 def test_a_nemo_checkpoint_is_refused(world_folder: Path, tmp_path: Path) -> None:

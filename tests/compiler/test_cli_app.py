@@ -36,6 +36,7 @@ def test_the_commands_and_their_options_are_these() -> None:
         "run": sorted([*common, "--no-data"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
+        "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],
         "test": [
             "--color",
             "--compiler-only",
@@ -163,6 +164,7 @@ _HEAVY = {"torch", "transformers", "pytorch_lightning", "softprompt_runtime", "n
         ["preview", "spec.yaml"],
         ["preview", "spec.yaml", "-o", "html"],
         ["compile", "spec.yaml", "--out", "out"],
+        ["diff", "spec.yaml", "spec.yaml"],
         ["explain", "training.max_epochs"],
         ["schema"],
     ],

@@ -14,29 +14,41 @@ def parallelism(accelerator: Accelerator, devices: int = 1) -> ParallelismPlan:
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "has_gpu", "device"),
+    ("accelerator", "num_gpus", "local_rank", "device"),
     [
-        (Accelerator.CPU, True, "cpu"),
-        (Accelerator.AUTO, False, "cpu"),
-        (Accelerator.AUTO, True, "cuda:0"),
-        (Accelerator.GPU, True, "cuda:0"),
+        (Accelerator.CPU, 1, 0, "cpu"),
+        (Accelerator.AUTO, 0, 1, "cpu"),
+        (Accelerator.AUTO, 1, 0, "cuda:0"),
+        (Accelerator.GPU, 2, 1, "cuda:1"),
+        (Accelerator.GPU, 1, 1, "cuda:0"),  # where the launcher shows each process its own
     ],
 )
 def test_the_device_is_what_the_plan_allows_and_the_machine_has(
-    monkeypatch: pytest.MonkeyPatch, accelerator: Accelerator, has_gpu: bool, device: str
+    monkeypatch: pytest.MonkeyPatch,
+    accelerator: Accelerator,
+    num_gpus: int,
+    local_rank: int,
+    device: str,
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    pretend_gpus(monkeypatch, num_gpus)
 
-    assert choose_device(parallelism(accelerator)) == torch.device(device)
+    assert choose_device(parallelism(accelerator, devices=2), local_rank) == torch.device(device)
 
 
 def test_a_gpu_that_is_not_there_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    pretend_gpus(monkeypatch, 0)
 
     with pytest.raises(RunFailure, match="torch finds none"):
         choose_device(parallelism(Accelerator.GPU))
 
 
-def test_several_devices_are_refused() -> None:
-    with pytest.raises(RunFailure, match="1 x 2 devices"):
-        choose_device(parallelism(Accelerator.CPU, devices=2))
+def test_more_processes_than_gpus_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpus(monkeypatch, 2)
+
+    with pytest.raises(RunFailure, match="Process 2 of this machine has no GPU: torch finds 2"):
+        choose_device(parallelism(Accelerator.AUTO, devices=4), 2)
+
+
+def pretend_gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)

@@ -180,7 +180,7 @@ def test_a_restored_task_must_have_its_template(folder: Path) -> None:
     sections = {"prompt_learning": {"restore_path": "runs/old/soft_prompt"}}
     changed = tiny_task(prompt_template="<|VIRTUAL_PROMPT_0|>{text} feeling:{label}")
 
-    with pytest.raises(RunFailure, match="was trained with the template"):
+    with pytest.raises(RunFailure, match="was trained with prompt_template: "):
         learner_of(folder, tasks=(changed, tiny_task("other")), sections=sections)
 
 

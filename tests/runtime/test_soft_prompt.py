@@ -197,12 +197,15 @@ def test_another_base_model_is_refused(folder: Path) -> None:
     ("task", "message"),
     [
         (tiny_task("other"), "has no task 'other'; it has: mood"),
-        (tiny_task(virtual_token_splits=(5,)), r"splits \[4\], and the plan has \[5\]"),
+        (
+            tiny_task(virtual_token_splits=(5,)),
+            r"virtual_token_splits: \[4\], and the plan has \[5\]",
+        ),
         (
             tiny_task(prompt_template="<|VIRTUAL_PROMPT_0|>{text}:{label}"),
-            "was trained with the template",
+            "was trained with prompt_template: ",
         ),
-        (tiny_task(whitespace=Whitespace.NEMO_2023), "was trained with whitespace: kept"),
+        (tiny_task(whitespace=Whitespace.NEMO_2023), 'was trained with whitespace: "kept"'),
     ],
     ids=["task", "splits", "template", "whitespace"],
 )

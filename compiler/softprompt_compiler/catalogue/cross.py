@@ -127,6 +127,24 @@ PRECISION_NEEDS_DTYPE = Rule(
     _ERROR,
     "precision `bf16-true` needs a base model in bfloat16",
 )
+SEQUENCE_PARALLEL_ALONE = Rule(
+    "SP0243",
+    "sequence-parallel-alone",
+    _ERROR,
+    "`sequence_parallel` shares activations between tensor-parallel ranks, and there is one",
+)
+ENCODER_SPLIT = Rule(
+    "SP0244",
+    "encoder-split",
+    _ERROR,
+    "an encoder {width} wide cannot be shared out equally to {size} tensor-parallel ranks",
+)
+GPU_WITHOUT_BFLOAT16 = Rule(
+    "SP0245",
+    "gpu-without-bfloat16",
+    _WARNING,
+    "`{gpu}` computes nothing in bfloat16; torch does it in slower steps",
+)
 
 # Prompt learning
 INIT_LACKS = Rule("SP0240", "init-lacks", _ERROR, "init method `{method}` needs `{key}`")

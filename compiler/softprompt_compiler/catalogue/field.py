@@ -36,3 +36,6 @@ MARKER_NUMBER = Rule(
 
 # A path of data, by itself
 HUB_DATA_FORM = Rule("SP0127", "hub-data-form", _ERROR, "{detail}")
+
+# A device, by itself
+UNKNOWN_GPU = Rule("SP0130", "unknown-gpu", _ERROR, "the memory of the GPU `{found}` is not known")

@@ -46,8 +46,30 @@ TOO_FEW_POSITIONS = Rule(
 MODEL_WITHOUT_WEIGHTS = Rule(
     "SP0314", "model-without-weights", _WARNING, "the model's folder holds no weights"
 )
+TENSOR_SPLIT = Rule(
+    "SP0316",
+    "tensor-split",
+    _ERROR,
+    "{parts} cannot be shared out equally to {size} tensor-parallel ranks",
+)
+PIPELINE_SPLIT = Rule(
+    "SP0317", "pipeline-split", _ERROR, "{layers} cannot fill {stages} pipeline stages"
+)
+UNSPLIT_FAMILY = Rule(
+    "SP0318",
+    "unsplit-family",
+    _ERROR,
+    "models of the family `{family}` cannot be split over devices",
+)
 
 # A trained soft prompt
+OTHER_BASE_MODEL = Rule(
+    "SP0319",
+    "other-base-model",
+    _ERROR,
+    "the soft prompt in `{path}` was trained for another base model: its width is {found}, "
+    "and this model's is {wanted}",
+)
 SOFT_PROMPT_NOT_FOUND = Rule(
     "SP0320", "soft-prompt-not-found", _ERROR, "there is no soft prompt in `{path}`"
 )

@@ -1,6 +1,11 @@
-"""SP0108: values that the language has and that are not built yet."""
+"""SP0108: values that the language has and that are not built yet.
+
+What the whole product lacks is refused by every command. What only the runtime lacks is refused
+where a run is to come of it: `spec validate` and `spec plan` can still tell all about such a spec.
+"""
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.diagnostic import Diagnostic
@@ -11,40 +16,63 @@ from softprompt_plan.vocabulary import (
     LoggerName,
 )
 
-_PARALLEL = (
-    ("tensor_model_parallel_size", "tensor parallelism"),
-    ("pipeline_model_parallel_size", "pipeline parallelism"),
-    ("devices", "training on several devices"),
-    ("num_nodes", "training on several machines"),
+
+class Feature(StrEnum):
+    """What a spec can ask of the runtime beyond one process that keeps its activations."""
+
+    TENSOR_PARALLEL = "tensor parallelism"
+    PIPELINE_PARALLEL = "pipeline parallelism"
+    SEQUENCE_PARALLEL = "sequence parallelism"
+    DEVICES = "training on several devices"
+    NODES = "training on several machines"
+    SELECTIVE_CHECKPOINT = "computing some activations again"
+    FULL_CHECKPOINT = "computing all activations again"
+
+
+NOT_BUILT: frozenset[Feature] = frozenset(
+    {
+        Feature.TENSOR_PARALLEL,
+        Feature.PIPELINE_PARALLEL,
+        Feature.SEQUENCE_PARALLEL,
+        Feature.DEVICES,
+        Feature.NODES,
+    }
 )
+"""What the runtime lacks today. Whoever builds a feature takes it out, here and nowhere else."""
+
+_LAYOUT = (
+    ("tensor_model_parallel_size", Feature.TENSOR_PARALLEL),
+    ("pipeline_model_parallel_size", Feature.PIPELINE_PARALLEL),
+    ("devices", Feature.DEVICES),
+    ("num_nodes", Feature.NODES),
+)
+_CHECKPOINTS = {
+    ActivationsCheckpoint.SELECTIVE: Feature.SELECTIVE_CHECKPOINT,
+    ActivationsCheckpoint.FULL: Feature.FULL_CHECKPOINT,
+}
 _LOGGERS = (LoggerName.WANDB, LoggerName.MLFLOW)
 
 
-def check_parallelism_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """A run is one process on one device."""
+def check_runnable(resolved: ResolvedSpec) -> list[Diagnostic]:
+    """What a sound spec asks of the runtime that it lacks."""
+    return [
+        _not_built(resolved, ("parallelism", key), feature.value, hint)
+        for key, feature, hint in _asked(resolved)
+        if feature in NOT_BUILT
+    ]
+
+
+def _asked(resolved: ResolvedSpec) -> Iterator[tuple[str, Feature, str]]:
+    """Key under `parallelism`, the feature it asks for, and what to write without it."""
     layout = resolved.spec.parallelism
-    for key, feature in _PARALLEL:
+    for key, feature in _LAYOUT:
         if getattr(layout, key) > 1:
-            hint = f"write `{key}: 1`; a run is one process on one device"
-            yield _not_built(resolved, ("parallelism", key), feature, hint)
+            yield key, feature, f"write `{key}: 1`"
     if layout.sequence_parallel:
-        path = ("parallelism", "sequence_parallel")
-        yield _not_built(resolved, path, "sequence parallelism", "write `false`")
-
-
-def check_checkpointing_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """Activations are kept."""
-    if resolved.spec.parallelism.activations_checkpoint is not ActivationsCheckpoint.NONE:
-        path = ("parallelism", "activations_checkpoint")
+        yield "sequence_parallel", Feature.SEQUENCE_PARALLEL, "write `false`"
+    if layout.activations_checkpoint in _CHECKPOINTS:
         hint = "write `none`; a smaller `micro_batch_size` saves memory too"
-        yield _not_built(resolved, path, "computing activations again", hint)
-
-
-def check_memory_plan_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """Nothing reckons with the memory of a GPU."""
-    if resolved.spec.parallelism.gpu is not None:
-        hint = "leave it out; `accelerator: gpu` takes whatever GPU there is"
-        yield _not_built(resolved, ("parallelism", "gpu"), "the memory plan", hint)
+        yield "activations_checkpoint", _CHECKPOINTS[layout.activations_checkpoint], hint
 
 
 def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

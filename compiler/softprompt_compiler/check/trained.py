@@ -8,6 +8,7 @@ from softprompt_compiler.check.virtual_tokens import num_virtual_tokens
 from softprompt_compiler.defaults import splits
 from softprompt_compiler.diagnostic import Diagnostic, Label
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.trained_prompt import soft_prompt_paths
 from softprompt_plan.vocabulary import InitMethod
 
 _RESTORE = ("prompt_learning", "restore_path")
@@ -21,6 +22,25 @@ def check_something_to_train(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             resolved.place(*_RESTORE),
             tasks=", ".join(f"`{name}`" for name in tasks),
             help="add a task, or go on from the trained one: `init: {method: prompt, path: ...}`",
+        )
+
+
+def check_base_model(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """SP0319: a trained soft prompt is as wide as the model. Its weights the runtime compares."""
+    wanted = resolved.model_facts.width
+    for key, path, text in soft_prompt_paths(resolved.spec):
+        trained = resolved.soft_prompts.get(key)
+        if trained is None or trained.width in (None, wanted):
+            continue
+        source = resolved.place("model", "source")
+        yield rules.OTHER_BASE_MODEL.at(
+            resolved.place(*path),
+            labels=[Label(span=source, text=f"this model is {wanted} wide")],
+            path=text,
+            found=trained.width,
+            wanted=wanted,
+            notes=f"it was trained for `{trained.base_model}`" if trained.base_model else (),
+            help="name that model as `model.source`, or train the prompt again for this one",
         )
 
 

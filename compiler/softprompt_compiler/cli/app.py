@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "launch",
     "evaluate": "launch",
     "predict": "launch",
+    "diff": "diff",
     "test": "spec_test",
     "explain": "explain",
     "schema": "explain",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softprompt_compiler.catalogue import text as rules
+from softprompt_compiler.cli.text_file import open_at_once
 from softprompt_compiler.decode import MAX_BYTES, decode
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import SourceFile
@@ -40,15 +41,10 @@ def read_spec(name: str) -> SpecFile:
 
 
 def _read(name: str) -> bytes:
-    with open(name, "rb", opener=_open_at_once) as file:
+    with open(name, "rb", opener=open_at_once) as file:
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             os.set_blocking(file.fileno(), True)
         return file.read(MAX_BYTES + 1)
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    # A named pipe that nobody writes to would otherwise block for good.
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unreadable(source: SourceFile, error: OSError | ValueError) -> Diagnostic:

@@ -32,5 +32,7 @@ class ParallelismSection(Section):
     )
     activations_checkpoint: Word[ActivationsCheckpoint] = Field(
         default=ActivationsCheckpoint.NONE,
-        description="Which activations are computed again in the backward pass to save memory.",
+        description="Which activations the backward pass computes again, to save memory: "
+        "`selective` those of attention and what else is cheap, `full` whole layers. "
+        "No result depends on it.",
     )

@@ -1,0 +1,1 @@
+"""What two compiled specs differ in, and what that means for a run that has begun."""

@@ -1,0 +1,89 @@
+"""One axis of the mesh: the processes that share out one thing, and what they tell each other.
+
+On an axis of one process every call is the identity, and no process group exists.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_T = TypeVar("_T")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """The processes along one axis that differ in nothing but their place on it.
+
+    ranks: their global ranks, in order. index: this process's place. group: what they talk through;
+    None for one process. All calls are collective: every process of the axis makes them, in the
+    same order.
+    """
+
+    ranks: tuple[int, ...]
+    index: int
+    group: dist.ProcessGroup | None
+
+    @staticmethod
+    def alone(rank: int = 0) -> "Axis":
+        """An axis of one process."""
+        return Axis(ranks=(rank,), index=0, group=None)
+
+    @property
+    def size(self) -> int:
+        """How many processes."""
+        return len(self.ranks)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the first of the axis."""
+        return self.index == 0
+
+    def share(self, items: Sequence[_T]) -> Sequence[_T]:
+        """This process's items of `items`: every size-th, from its own place on."""
+        return items[self.index :: self.size]
+
+    def add(self, tensor: Tensor) -> Tensor:
+        """The sum over the processes, in place. Returns the same tensor."""
+        if self.group is not None:
+            dist.all_reduce(tensor, dist.ReduceOp.SUM, group=self.group)
+        return tensor
+
+    def largest(self, tensor: Tensor) -> Tensor:
+        """The elementwise maximum over the processes, in place. Returns the same tensor."""
+        if self.group is not None:
+            dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group)
+        return tensor
+
+    def gather(self, tensor: Tensor, dim: int = 0) -> Tensor:
+        """The processes' tensors, all of one shape, end to end along `dim`, in order."""
+        if self.group is None:
+            return tensor
+        parts = [torch.empty_like(tensor) for _ in self.ranks]
+        dist.all_gather(parts, tensor.contiguous(), group=self.group)
+        return torch.cat(parts, dim=dim)
+
+    def gather_objects(self, value: _T) -> list[_T]:
+        """Each process's value, in order, on every process. Pickled: for our own values only."""
+        if self.group is None:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value, group=self.group)
+        return found
+
+    def from_first(self, value: _T) -> _T:
+        """The first process's value, on every process. Pickled: for our own values only."""
+        if self.group is None:
+            return value
+        values: list[Any] = [value]
+        dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
+        return values[0]
+
+    def barrier(self) -> None:
+        """Wait until every process of the axis is here."""
+        if self.group is not None:
+            dist.barrier(group=self.group)
