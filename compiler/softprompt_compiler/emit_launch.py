@@ -7,7 +7,7 @@ from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import Accelerator, LaunchTarget
 
 _TITLES = {
-    LaunchTarget.LOCAL: "Trains and evaluates one experiment on this machine; runs from any folder.",
+    LaunchTarget.LOCAL: "Trains and evaluates one experiment on this machine, from any folder.",
     LaunchTarget.TORCHRUN: "Trains and evaluates one experiment; started once on each machine.",
     LaunchTarget.SLURM: "Hands one experiment in to SLURM; inside the job, starts one rank of it.",
     LaunchTarget.KUBERNETES: "Trains and evaluates one experiment; started in each pod.",
@@ -27,6 +27,7 @@ def launch_values(plan: Plan) -> dict[str, Any]:
         "run_name": plan.name,
         "num_nodes": layout.num_nodes,
         "devices": layout.devices,
+        "timeout": launch.timeout_seconds if layout.num_nodes * layout.devices > 1 else None,
         "environment": launch.environment,
         "secrets": launch.secrets,
         "setup": launch.setup,

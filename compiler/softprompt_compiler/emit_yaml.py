@@ -118,7 +118,7 @@ def _sky_task(plan: Plan, sky: SkypilotPlan) -> dict[str, Any]:
     layout = plan.parallelism
     gpus = f"{sky.accelerator}:{layout.devices}" if sky.accelerator else None
     resources = {
-        "infra": "/".join(filter(None, (sky.cloud, sky.region))) or None,
+        "infra": f"{sky.cloud or '*'}/{sky.region}" if sky.region else sky.cloud,
         "accelerators": None if layout.accelerator is Accelerator.CPU else gpus,
         "use_spot": sky.spot,
         "image_id": sky.image,
@@ -145,8 +145,8 @@ def _workflow(plan: Plan, ci: CiPlan, spec_name: str) -> dict[str, Any]:
     here += ["parallelism.num_nodes=1", f"parallelism.devices={group}"]
     small = [part for setting in here for part in ("--set", setting)]
     steps = [
-        {"uses": "actions/checkout@v4"},
-        {"uses": "actions/setup-python@v5", "with": {"python-version": _literal(ci.python)}},
+        {"uses": "actions/checkout@v5"},
+        {"uses": "actions/setup-python@v6", "with": {"python-version": _literal(ci.python)}},
         _command("Install", "pip", "install", ci.requirement),
         _command("Validate", "spec", "validate", spec),
         _command("Compile", "spec", "compile", spec, "--out", ci.folder, "--check"),

@@ -14,5 +14,7 @@ def _rules_of(module: ModuleType) -> list[Rule]:
 
 
 RULES: dict[str, Rule] = {
-    rule.code: rule for module in (text, field, cross, launch, world, bug) for rule in _rules_of(module)
+    rule.code: rule
+    for module in (text, field, cross, launch, world, bug)
+    for rule in _rules_of(module)
 }

@@ -36,6 +36,6 @@ SECRET_SHOWN = Rule(
     "SP0281", "secret-shown", _ERROR, "the secret `{name}` has a value under `environment`"
 )
 CONTROL_CHARACTER = Rule(
-    "SP0282", "control-character", _ERROR, "`{key}` holds a character that no {place} can hold"
+    "SP0282", "control-character", _ERROR, "`{key}` holds a line break or another control character"
 )
 MOUNT_PATH = Rule("SP0283", "mount-path", _ERROR, "this cannot be {thing}: {reason}")

@@ -24,6 +24,7 @@ _OWNERS = {
     ),
     **dict.fromkeys(("MASTER_ADDR", "MASTER_PORT"), "what starts the processes"),
     **dict.fromkeys(("SOFTPROMPT_SMOKE", "SOFTPROMPT_SEED"), "the launch scripts"),
+    "SOFTPROMPT_TIMEOUT": "`launch.timeout_seconds`",
     **dict.fromkeys(("BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"), "the shell"),
 }
 _OWNER_PREFIXES = {
@@ -80,9 +81,9 @@ def check_target_lacks(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             if getattr(launch.kubernetes, key) is None:
                 yield _lacks(resolved, launch.target, key)
     accelerator = resolved.spec.parallelism.accelerator
-    if launch.target is LaunchTarget.SKYPILOT and launch.skypilot.accelerator is None:
-        if accelerator is not Accelerator.CPU:
-            yield _lacks(resolved, launch.target, "accelerator")
+    names_none = launch.skypilot.accelerator is None and accelerator is not Accelerator.CPU
+    if launch.target is LaunchTarget.SKYPILOT and names_none:
+        yield _lacks(resolved, launch.target, "accelerator")
 
 
 def _lacks(resolved: ResolvedSpec, target: LaunchTarget, key: str) -> Diagnostic:
@@ -153,10 +154,13 @@ def check_unused_launch(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             if says_something(launch.torchrun, key):
                 reason = "one machine meets nobody"
                 yield unused(resolved, ("launch", "torchrun", key), reason, None)
-    if launch.target is LaunchTarget.SLURM and launch.slurm.image is None:
-        if says_something(launch.slurm, "mounts"):
-            reason = "without `image` there is no container"
-            yield unused(resolved, ("launch", "slurm", "mounts"), reason, None)
+    if layout.num_nodes * layout.devices == 1 and says_something(launch, "timeout_seconds"):
+        reason = "one process waits for nobody"
+        yield unused(resolved, ("launch", "timeout_seconds"), reason, None)
+    in_container = launch.target is not LaunchTarget.SLURM or launch.slurm.image is not None
+    if not in_container and says_something(launch.slurm, "mounts"):
+        reason = "without `image` there is no container"
+        yield unused(resolved, ("launch", "slurm", "mounts"), reason, None)
     if layout.accelerator is not Accelerator.CPU:
         return
     cause = cause_of(resolved, "parallelism", "accelerator")

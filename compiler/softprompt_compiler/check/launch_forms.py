@@ -75,10 +75,10 @@ def check_kubernetes_names(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     ):
         value = getattr(section, key)
         if value is not None and not _is_dns_name(value):
-            yield _bad_name(resolved, (*path, key), value, thing)
+            yield _bad_name(resolved, (*path, key), thing)
     for mount, claim in section.mounts.items():
         if not _is_dns_name(claim):
-            yield _bad_name(resolved, (*path, "mounts", mount), claim, "PersistentVolumeClaim")
+            yield _bad_name(resolved, (*path, "mounts", mount), "PersistentVolumeClaim")
 
 
 def _job_name(resolved: ResolvedSpec, path: Path, name: str) -> Iterator[Diagnostic]:
@@ -86,24 +86,22 @@ def _job_name(resolved: ResolvedSpec, path: Path, name: str) -> Iterator[Diagnos
         meant = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_JOB].strip("-")
         meant = meant if meant[:1].isalpha() else f"run-{meant}".strip("-")
         hint = f"write `launch: {{kubernetes: {{name: {meant}}}}}`; the run keeps its own name"
-        yield _bad_name(resolved, path, name, "TrainJob", hint)
+        yield _bad_name(resolved, path, "TrainJob", hint)
 
 
 def _label(resolved: ResolvedSpec, path: Path, name: str, thing: str) -> Iterator[Diagnostic]:
     if not _DNS_LABEL.fullmatch(name) or len(name) > _LONGEST_LABEL:
-        yield _bad_name(resolved, path, name, thing)
+        yield _bad_name(resolved, path, thing)
 
 
 def _is_dns_name(name: str) -> bool:
     return bool(_DNS_NAME.fullmatch(name)) and len(name) <= 253
 
 
-def _bad_name(
-    resolved: ResolvedSpec, path: Path, _name: str, thing: str, *hints: str
-) -> Diagnostic:
-    letters = "it takes small letters, digits and `-`, and begins and ends with none of the last"
+def _bad_name(resolved: ResolvedSpec, path: Path, thing: str, *hints: str) -> Diagnostic:
+    letters = "it takes small letters, digits and `-`, and neither begins nor ends with `-`"
     if thing == "TrainJob":
-        letters = f"small letters, digits and `-`, a letter first, {_LONGEST_JOB} at most"
+        letters = f"it takes small letters, digits and `-`, a letter first, {_LONGEST_JOB} at most"
     return rules.KUBERNETES_NAME.at(resolved.place(*path), thing=thing, help=[*hints, letters])
 
 
@@ -151,15 +149,8 @@ def _bad_amount(
 
 
 def check_control_characters(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """SP0282: no variable and no shell line holds a NUL, and no name a line break."""
+    """SP0282: an option is one line. A NUL, which no shell can hold, is no text: SP0033."""
     launch = resolved.spec.launch
-    for name, value in launch.environment.items():
-        if "\0" in value:
-            place = resolved.place("launch", "environment", name)
-            yield _control(place, name, "environment variable")
-    for at, line in enumerate(launch.setup):
-        if "\0" in line:
-            yield _control(resolved.place("launch", "setup", at), "setup", "shell line")
     sections: list[tuple[str, Section | None]] = [("ci", launch.ci)]
     if launch.target is not LaunchTarget.LOCAL:
         sections.append((launch.target.value, getattr(launch, launch.target.value)))
@@ -167,12 +158,8 @@ def check_control_characters(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         for field in type(section).model_fields if section else ():
             value = getattr(section, field)
             if isinstance(value, str) and _CONTROL.search(value):
-                place = resolved.place("launch", key, field)
-                yield _control(place, field, "line of a launch script")
-
-
-def _control(span: object, key: str, place: str) -> Diagnostic:
-    return rules.CONTROL_CHARACTER.at(span, key=key, place=place, help="remove it")  # type: ignore[arg-type]
+                span = resolved.place("launch", key, field)
+                yield rules.CONTROL_CHARACTER.at(span, key=field, help="remove it")
 
 
 def check_mounts(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
@@ -181,11 +168,10 @@ def check_mounts(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if launch.target not in (LaunchTarget.SLURM, LaunchTarget.KUBERNETES, LaunchTarget.SKYPILOT):
         return
     section, path = getattr(launch, launch.target.value), ("launch", launch.target.value)
-    folder = getattr(section, "folder", None)
-    if launch.target is LaunchTarget.KUBERNETES and folder is not None:
-        if reason := _why_no_folder(folder):
-            span = resolved.place(*path, "folder")
-            yield rules.MOUNT_PATH.at(span, thing="the folder in a container", reason=reason)
+    folder = launch.kubernetes.folder if launch.target is LaunchTarget.KUBERNETES else None
+    if folder is not None and (reason := _why_no_folder(folder)):
+        span = resolved.place(*path, "folder")
+        yield rules.MOUNT_PATH.at(span, thing="the folder in a container", reason=reason)
     for target, source in section.mounts.items():
         place = (*path, "mounts", target)
         reason = _why_no_folder(target)

@@ -48,9 +48,7 @@ class LaunchSection(Section):
     torchrun: TorchrunSection = Field(
         default_factory=TorchrunSection, description="For the target `torchrun`."
     )
-    slurm: SlurmSection = Field(
-        default_factory=SlurmSection, description="For the target `slurm`."
-    )
+    slurm: SlurmSection = Field(default_factory=SlurmSection, description="For the target `slurm`.")
     kubernetes: KubernetesSection = Field(
         default_factory=KubernetesSection, description="For the target `kubernetes`."
     )
