@@ -11,11 +11,17 @@ from tests.tiny_models import tiny_hf_model
 _SPECIAL = ["<unk>", "<s>", "</s>"]
 
 
-def write_tiny_model(folder: Path, *, max_position_embeddings: int = 128, **changes: Any) -> None:
-    """Write a Llama-shaped model of 3 layers; one byte of text is one token. BOS is 1, EOS is 2."""
+def write_tiny_model(
+    folder: Path,
+    model_type: str = "llama",
+    *,
+    max_position_embeddings: int = 128,
+    **changes: Any,
+) -> None:
+    """Write a random model of 3 layers; one byte of text is one token. BOS is 1, EOS is 2."""
     vocabulary = [*_SPECIAL, *sorted(ByteLevel.alphabet())]
     model = tiny_hf_model(
-        "llama",
+        model_type,
         vocab_size=len(vocabulary),
         max_position_embeddings=max_position_embeddings,
         **changes,

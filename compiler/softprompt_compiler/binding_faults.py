@@ -1,14 +1,17 @@
 """Findings of bind -> diagnostics on the token that is wrong."""
 
+from typing import Any, get_args
+
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.findings import Finding, FindingKind
+from softprompt_compiler.scalars import NumberTooLongError, resolve_plain
 from softprompt_compiler.source import Span
-from softprompt_compiler.spec.describe import Shape, field_shape, in_words, members
+from softprompt_compiler.spec.describe import Shape, field_shape, in_words, item_shape, members
 from softprompt_compiler.spec.section import NAME_LENGTH
 from softprompt_compiler.spec.spec import SPEC_VERSION
 from softprompt_compiler.spec.walk import all_fields, section_at, shape_at
-from softprompt_compiler.suggest import nearest
+from softprompt_compiler.suggest import is_respelling, nearest
 from softprompt_compiler.tree import (
     MappingNode,
     Node,
@@ -20,6 +23,10 @@ from softprompt_compiler.tree import (
 )
 
 _WIDEST_VALUE = 60  # characters of a value that a message repeats
+_BOOLEANS = {  # those of YAML 1.1
+    **dict.fromkeys(("true", "yes", "on", "y"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n"), "false"),
+}
 _VARIABLE_LETTERS = "letters, digits and `_`; the first is no digit"
 _NAME_LETTERS = (
     f"letters, digits, `_`, `.` and `-`, {NAME_LENGTH} at most; the first is not `.` or `-`"
@@ -48,6 +55,8 @@ def _unknown_field(path: Path, tree: Tree) -> Diagnostic:
     span, known = _key_span(path, tree), list(section_at(owner).model_fields)
     places = [path for path in all_fields() if path.rpartition(".")[2] == key]
     meant = None if places else nearest(key, known)
+    given = tree.find(owner)
+    is_free = isinstance(given, MappingNode) and meant is not None and given.key(meant) is None
     if places:
         hint = "it is a field elsewhere: " + _listed(places)
     else:
@@ -57,8 +66,12 @@ def _unknown_field(path: Path, tree: Tree) -> Diagnostic:
         key=_shortened(key),
         owner=section_in_words(owner),
         help=hint,
-        fix=Fix.guess(span, meant) if meant else None,
+        fix=_respelt(span, key, meant) if meant and is_free else None,
     )
+
+
+def _respelt(span: Span, found: str, meant: str) -> Fix:
+    return (Fix.sure if is_respelling(found, meant) else Fix.guess)(span, meant)
 
 
 def _listed(names: list[str]) -> str:
@@ -79,7 +92,7 @@ def _missing_field(path: Path, tree: Tree) -> Diagnostic:
 
 def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
     node, shape = tree.nearest(path), shape_at(path)
-    fix = _requoted(node, shape)
+    fix = _rewritten(node, shape)
     return rules.WRONG_TYPE.at(
         value_span(node),
         key=_key_in_words(path),
@@ -110,7 +123,7 @@ def _unknown_choice(path: Path, tree: Tree) -> Diagnostic:
         key=_key_in_words(path),
         found=f"`{_shortened(node.text)}`",
         help=[*hints, f"it takes {in_words(shape)}"],
-        fix=Fix.guess(node.span, meant) if meant else None,
+        fix=_respelt(node.span, node.text, meant) if meant else None,
     )
 
 
@@ -195,21 +208,43 @@ def _key_span(path: Path, tree: Tree) -> Span:
     return (key or tree.nearest(path)).span
 
 
-def _requoted(node: Node, shape: Shape) -> Fix | None:
-    """Quotes where text is wanted and a number or boolean stands, or the other way round."""
+def _rewritten(node: Node, shape: Shape) -> Fix | None:
+    """The same value as the field takes it, where there is one way to write it.
+
+    Quotes where text is wanted and a number or boolean stands, or the other way round; `true` for
+    YAML 1.1's `yes`; brackets around the one item of a list.
+    """
     if not isinstance(node, ScalarNode) or "\n" in node.text or not node.text:
         return None
     types = {member.type for member in members(shape)}
     if str in types and not isinstance(node.value, str) and node.value is not None:
         return Fix.sure(node.span, f'"{node.text}"')
-    if types & {int, float} and node.style is not ScalarStyle.PLAIN and _is_number(node.text):
+    if not isinstance(node.value, str):
+        return _bracketed(node, shape)
+    word = _BOOLEANS.get(node.text.lower())
+    if bool in types and word:
+        return Fix.sure(node.span, word)
+    if types & {int, float} and node.style is not ScalarStyle.PLAIN and _reads(node.text, types):
         return Fix.sure(node.span, node.text)
-    return None
+    return _bracketed(node, shape)
 
 
-def _is_number(text: str) -> bool:
+def _reads(text: str, types: set[Any]) -> bool:
+    """Whether `text` without quotes is a number of one of the types."""
     try:
-        float(text)
-    except ValueError:
+        value = resolve_plain(text)
+    except NumberTooLongError:
         return False
-    return text.strip() == text and "_" not in text and text.isascii()
+    return type(value) in types or (type(value) is int and float in types)
+
+
+def _bracketed(node: ScalarNode, shape: Shape) -> Fix | None:
+    """A list of the one value, where a list of any length is wanted and the value is an item."""
+    items = item_shape(shape)
+    is_list = any(get_args(member.type)[1:] == (Ellipsis,) for member in members(shape))
+    if items is None or not is_list or node.style in (ScalarStyle.LITERAL, ScalarStyle.FOLDED):
+        return None
+    is_item = node.value in items.choices if items.choices else type(node.value) is items.type
+    if not is_item or any(sign in node.span.text for sign in ",[]{}"):
+        return None
+    return Fix.sure(node.span, f"[{node.span.text}]")

@@ -1,4 +1,4 @@
-"""Facts of a base model from its config alone: no weight is read, and no torch is needed."""
+"""Facts of a base model from its config and the headers of its weights, without torch."""
 
 import hashlib
 import json
@@ -8,10 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from softprompt_plan.gguf import GgufError, read_metadata
+from softprompt_compiler.weights import WeightFacts, folder_weights, gguf_weights
+from softprompt_plan.gguf import GgufError, GgufMetadata, read_metadata
 from softprompt_plan.gguf_config import gguf_config
 from softprompt_plan.model_source import Located
 from softprompt_plan.vocabulary import ModelSourceKind
+from softprompt_plan.weight_shapes import ModelSizes
 
 # The same number under the names that families give it, the most usual first
 _WIDTH = ("hidden_size", "n_embd", "d_model")
@@ -21,7 +23,9 @@ _KV_HEADS = ("num_key_value_heads", "num_kv_heads")
 _MLP_WIDTH = ("intermediate_size", "n_inner", "ffn_dim")
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
 # Families whose configs leave tie_word_embeddings out because it is true
-_TIED = frozenset({"gpt2", "gpt_neo", "gpt_bigcode", "opt", "bloom", "falcon", "mpt", "codegen"})
+_TIED = frozenset(
+    {"gpt2", "gpt_neo", "gpt_bigcode", "opt", "bloom", "falcon", "mpt", "codegen", "smollm3"}
+)
 _OTHER_HEADS = (
     "ForMaskedLM",
     "ForSequenceClassification",
@@ -67,24 +71,44 @@ class ModelFacts:
     has_weights: bool  # False for a folder that holds a config and no weights
     kind: ModelSourceKind
     digest: str  # sha256 of the config
+    weights: WeightFacts | None = None  # None where there are none, or only pickled ones
 
 
 def read_model_facts(model: Located) -> ModelFacts:
     """The facts of a located model. Raises ModelFactsError."""
-    if model.path.is_dir():
-        config, has_weights = _folder_config(model.path), _has_weights(model.path)
-    else:
-        config, has_weights = _gguf_config(model.path), True
+    metadata = None if model.path.is_dir() else _gguf_metadata(model.path)
+    config = _folder_config(model.path) if metadata is None else _gguf_config(metadata)
     text_config = config.get("text_config")  # of a model that also sees or hears
     if isinstance(text_config, dict) and not any(name in config for name in _WIDTH):
         config = config | cast("dict[str, Any]", text_config)
     _refuse_other_models(config)
-    return _facts(config, has_weights=has_weights, kind=model.kind)
+    sizes = _sizes(config)
+    if metadata is None:
+        packed = config.get("quantization_config") is not None
+        weights = folder_weights(model.path, sizes, packed=packed)
+        has_weights = weights is not None or _has_weights(model.path)
+    else:
+        weights, has_weights = gguf_weights(metadata), True
+    return ModelFacts(
+        **vars(sizes),
+        has_weights=has_weights,
+        kind=model.kind,
+        digest=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        weights=weights,
+    )
 
 
-def _gguf_config(path: Path) -> dict[str, Any]:
+def _gguf_metadata(path: Path) -> GgufMetadata:
     try:
-        return gguf_config(read_metadata(path))
+        return read_metadata(path)
+    except GgufError as error:
+        kind = ModelFactsFaultKind.UNSUPPORTED
+        raise ModelFactsError(kind, error.detail, error.help) from None
+
+
+def _gguf_config(metadata: GgufMetadata) -> dict[str, Any]:
+    try:
+        return gguf_config(metadata)
     except GgufError as error:
         kind = ModelFactsFaultKind.UNSUPPORTED
         raise ModelFactsError(kind, error.detail, error.help) from None
@@ -122,13 +146,13 @@ def _refuse_other_models(config: Mapping[str, Any]) -> None:
         raise ModelFactsError(ModelFactsFaultKind.NOT_CAUSAL, detail, help)
 
 
-def _facts(config: Mapping[str, Any], *, has_weights: bool, kind: ModelSourceKind) -> ModelFacts:
+def _sizes(config: Mapping[str, Any]) -> ModelSizes:
     family = config.get("model_type")
     if not isinstance(family, str):
         raise ModelFactsError(ModelFactsFaultKind.UNREADABLE, "config.json has no `model_type`")
     width, heads = _size(config, _WIDTH), _size(config, _HEADS)
     tied = config.get("tie_word_embeddings")
-    return ModelFacts(
+    return ModelSizes(
         family=family,
         width=width,
         num_layers=_size(config, _LAYERS),
@@ -139,9 +163,6 @@ def _facts(config: Mapping[str, Any], *, has_weights: bool, kind: ModelSourceKin
         vocab_size=_size(config, ("vocab_size",)),
         max_positions=_size(config, _POSITIONS, 0) or None,
         tied=tied if isinstance(tied, bool) else family in _TIED or family.startswith("gemma"),
-        has_weights=has_weights,
-        kind=kind,
-        digest=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
     )
 
 

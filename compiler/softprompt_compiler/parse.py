@@ -11,6 +11,7 @@ import yaml
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.decode import check_characters
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
+from softprompt_compiler.removal import removal
 from softprompt_compiler.scalars import NumberTooLongError, quoted, resolve_plain
 from softprompt_compiler.source import SourceFile, Span
 from softprompt_compiler.tree import (
@@ -20,12 +21,15 @@ from softprompt_compiler.tree import (
     ScalarStyle,
     SequenceNode,
     Tree,
+    plain,
 )
 from softprompt_compiler.yaml_marks import extent
 
 MAX_DEPTH = 50  # a spec needs 6
 
 _PROPERTY = re.compile(r"[&!*][^\s,\[\]{}]*")
+_DIRECTIVE = re.compile(r"^%[^\r\n]*(?:\r\n|\n|\r)?", re.MULTILINE)
+_YAML_1_2 = re.compile(r"%YAML +1\.2 *")
 # NUL ends strings in C, and a lone surrogate cannot be written to a file.
 _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -138,10 +142,7 @@ class _Composer:
             )
             self.stopped = True
         elif event.version or event.tags:
-            start = self.source.text.index("%")
-            self.found.append(
-                rules.DIRECTIVE.at(self._span(start, start + 1), help="remove the line")
-            )
+            self.found.append(_directive(self.source))
 
     def _refuse_alias(self, event: yaml.AliasEvent) -> None:
         span = self._span(*extent(event))
@@ -238,7 +239,7 @@ class _Composer:
             self.has_hole = True
             return
         if name.text in top.entries:
-            self.found.append(_duplicate(top.entries[name.text][0], name))
+            self.found.append(_duplicate(top, name, value))
             return
         if isinstance(value, ScalarNode):
             value = replace(value, key_span=name.span)
@@ -278,12 +279,33 @@ def _null(span: Span) -> ScalarNode:
     return ScalarNode(value=None, text="", style=ScalarStyle.PLAIN, span=span, key_span=span)
 
 
-def _duplicate(first: ScalarNode, again: ScalarNode) -> Diagnostic:
+def _duplicate(holder: _Open, again: ScalarNode, value: Node) -> Diagnostic:
+    first, kept = holder.entries[again.text]
     labels = [Label(span=first.span, text="first here")]
-    hint = "remove one of the two"
+    cut = None
+    if plain(kept) == plain(value) and type(kept) is type(value):
+        *_, (_, before) = holder.entries.values()
+        end = max(value.span.end, again.span.end)
+        cut = removal(again.span.source.span(again.span.start, end), previous=before.span)
     return rules.DUPLICATE_KEY.at(
-        again.span, label="and again here", labels=labels, key=again.text, help=hint
+        again.span,
+        label="and again here",
+        labels=labels,
+        key=again.text,
+        help="remove one of the two",
+        fix=Fix.sure(cut, "") if cut else None,
     )
+
+
+def _directive(source: SourceFile) -> Diagnostic:
+    """The diagnostic of the first line with `%`; a `%YAML 1.2` says what is so anyway."""
+    found = _DIRECTIVE.search(source.text)
+    assert found is not None, "the parser has met one"
+    line = source.line_at(found.start())
+    cut = source.span(line.start, found.end())
+    fix = Fix.sure(cut, "") if _YAML_1_2.fullmatch(line.text) else None
+    place = source.span(line.start, line.start + 1)
+    return rules.DIRECTIVE.at(place, help="remove the line", fix=fix)
 
 
 def _end(done: _Open) -> int:

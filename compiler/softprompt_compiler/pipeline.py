@@ -17,6 +17,7 @@ from softprompt_compiler.bind import bind
 from softprompt_compiler.check.not_built import check_runnable
 from softprompt_compiler.check.rules import check
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
+from softprompt_compiler.ignoring import Ignored, judge, may_ignore
 from softprompt_compiler.parse import parse
 from softprompt_compiler.resolve import resolve
 from softprompt_compiler.resolved import ResolvedSpec
@@ -37,12 +38,13 @@ if TYPE_CHECKING:
 class Checked:
     """A spec that has been checked: `resolved` and `plan` are there if it has no errors.
 
-    data: what the rows are like, if they were read.
+    data: what the rows are like, if they were read. ignored: what comments of the spec silence.
     """
 
     resolved: ResolvedSpec | None
     diagnostics: tuple[Diagnostic, ...]
     data: "DataReport | None" = None
+    ignored: tuple[Ignored, ...] = ()
 
     @cached_property
     def plan(self) -> "Plan | None":
@@ -60,6 +62,7 @@ class Compiled:
     plan: "Plan | None"
     diagnostics: tuple[Diagnostic, ...]
     data: "DataReport | None" = None
+    ignored: tuple[Ignored, ...] = ()
 
 
 def check_spec(
@@ -70,6 +73,18 @@ def check_spec(
     settings: the texts of `--set`, `KEY=VALUE`. read_data: whether to read the rows of a spec that
     is otherwise sound.
     """
+    checked = _check(source, settings, world, read_data=read_data)
+    tree = parse(source).tree if may_ignore(source) else None
+    if tree is None:
+        return checked
+    judged = judge(tree, checked.diagnostics)
+    ordered = tuple(in_source_order(judged.diagnostics))
+    return replace(checked, diagnostics=ordered, ignored=judged.ignored)
+
+
+def _check(
+    source: SourceFile, settings: Sequence[str], world: World, *, read_data: bool
+) -> Checked:
     checked = _check_fields(source, settings, world)
     if not read_data or checked.plan is None or checked.resolved is None:
         return checked
@@ -97,8 +112,15 @@ def compile_spec(
     spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
     """
     checked = check_spec(source, settings, world, read_data=read_data)
+    told = Compiled(
+        files=None,
+        plan=None,
+        diagnostics=checked.diagnostics,
+        data=checked.data,
+        ignored=checked.ignored,
+    )
     if checked.plan is None or checked.resolved is None:
-        return Compiled(files=None, plan=None, diagnostics=checked.diagnostics, data=checked.data)
+        return told
     if lacking := check_runnable(checked.resolved):
         ordered = tuple(in_source_order([*checked.diagnostics, *lacking]))
         return Compiled(files=None, plan=None, diagnostics=ordered, data=checked.data)
@@ -113,9 +135,7 @@ def compile_spec(
     )
     content = manifest(checked.plan, checked.resolved, settings, world)
     files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}
-    return Compiled(
-        files=files, plan=checked.plan, diagnostics=checked.diagnostics, data=checked.data
-    )
+    return replace(told, files=files, plan=checked.plan)
 
 
 def _check_fields(source: SourceFile, settings: Sequence[str], world: World) -> Checked:

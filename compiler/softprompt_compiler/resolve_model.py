@@ -10,9 +10,15 @@ from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Tree
+from softprompt_compiler.weight_diagnostics import weight_diagnostics
 from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
+
+_UNCHECKED = (
+    "not checked: `max_seq_length` against the model's positions, rows and `init.text` in tokens, "
+    "and whether the tokenizer has BOS and EOS"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +44,19 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     span = tree.nearest(("model", "source")).span
     found = world.locate_model(source, revision)
     if isinstance(found, Located):
-        return _read_facts(found, span, world)
+        return _read_facts(source, found, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
     return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
 
 
-def _read_facts(found: Located, span: Span, world: World) -> ModelFiles:
+def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelFiles:
     try:
         facts = world.model_facts(found)
     except ModelFactsError as error:
         fault = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
         return ModelFiles(kind=found.kind, diagnostics=(fault,))
-    if facts.has_weights:
-        return ModelFiles(kind=found.kind, files=found, facts=facts)
-    hint = "copy its `*.safetensors` files there before a run"
-    fault = rules.MODEL_WITHOUT_WEIGHTS.at(span, help=hint)
-    return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=(fault,))
+    faults = tuple(weight_diagnostics(source, facts, span))
+    return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
 
 
 def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
@@ -66,7 +69,9 @@ def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hint)
         case NotFoundKind.HUB:
             hints.append("a run downloads it from the Hugging Face hub")
-            return rules.MODEL_NOT_HERE.at(span, source=source, help=hints, fix=fix)
+            return rules.MODEL_NOT_HERE.at(
+                span, source=source, notes=_UNCHECKED, help=hints, fix=fix
+            )
         case NotFoundKind.UNSUPPORTED if ".nemo" in source.lower() or "NeMo" in found.reason:
             hint = "convert it to a Hugging Face folder"
             return field.NOT_BUILT_YET.at(span, feature="reading NeMo checkpoints", help=hint)

@@ -14,6 +14,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_plain[found[0]] if found else None
 
 
+def is_respelling(word: str, known: str) -> bool:
+    """Whether the two differ in capitals, hyphens and underscores only."""
+    return _plain(word) == _plain(known)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line with the nearest known word; empty if none is near."""
     found = nearest(word, known)

@@ -13,6 +13,7 @@ from pathlib import Path
 from softprompt_plan.gguf_cursor import Cursor, GgufError, GgufFaultKind, open_cursor
 
 __all__ = [
+    "BLOCKS",
     "GgufError",
     "GgufFaultKind",
     "GgufMetadata",
@@ -35,7 +36,7 @@ _SCALARS = {  # value type -> struct format
     12: "<d",
 }  # fmt: skip
 _INTEGERS = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
-_BLOCKS = {  # ggml type -> (values of a block, bytes of a block); what is not here is not measured
+BLOCKS = {  # ggml type -> (values of a block, bytes of a block); what is not here is not measured
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
     10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 30: (1, 2),
 }  # fmt: skip
@@ -215,7 +216,7 @@ def _read_tensors(cursor: Cursor, count: int) -> Iterator[tuple[str, GgufTensor]
 
 def _placed(cursor: Cursor, name: str, start: int, tensor: GgufTensor) -> GgufTensor:
     """The tensor with its place in the file, all of which must be there."""
-    values, num_bytes = _BLOCKS.get(tensor.ggml_type, (1, 0))
+    values, num_bytes = BLOCKS.get(tensor.ggml_type, (1, 0))
     if prod(tensor.shape) % values:
         raise cursor.corrupt(f"the tensor `{name:.80}` has a broken block")
     end = start + tensor.offset + prod(tensor.shape) // values * num_bytes

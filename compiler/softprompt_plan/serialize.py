@@ -38,6 +38,14 @@ def digest(plan: Plan) -> str:
     return hashlib.sha256(to_json(plan).encode()).hexdigest()
 
 
+def result_digest(plan: Plan) -> str:
+    """sha256 of all but the machine: what is trained bears no trace of how processes lie."""
+    values = dataclasses.asdict(plan)
+    for section in ("parallelism", "launch"):
+        del values[section]
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
+
+
 def digest_of(chunks: Iterable[bytes]) -> str:
     """sha256 over the chunks."""
     sha = hashlib.sha256()

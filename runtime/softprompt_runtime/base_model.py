@@ -23,6 +23,7 @@ from softprompt_runtime.model_facts import ModelFacts, facts_of
 from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
+from softprompt_runtime.parallel.mesh import Mesh, single_process
 from softprompt_runtime.row_layout import RowLayout
 from softprompt_runtime.run import Run
 
@@ -41,7 +42,8 @@ def load_base_model(run: Run) -> "BaseModel":
             f"The base model has {limit} positions, and max_seq_length is {plan.max_seq_length}",
             f"Set model.max_seq_length to {limit} or less.",
         )
-    return BaseModel(hf_model, checkpoint=run.plan.parallelism.activations_checkpoint)
+    checkpoint = run.plan.parallelism.activations_checkpoint
+    return BaseModel(hf_model, mesh=run.mesh, checkpoint=checkpoint)
 
 
 @final
@@ -53,13 +55,19 @@ class BaseModel:
     """
 
     def __init__(
-        self, hf_model: Any, *, checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE
+        self,
+        hf_model: Any,
+        *,
+        mesh: Mesh | None = None,
+        checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
     ) -> None:
         """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        checkpoint: what a backward pass computes again. Raises RunFailure for a model that is not
-        causal, or whose logits can be reproduced by neither way.
+        mesh: the processes that this is one replica of; None: it is alone. checkpoint: what a
+        backward pass computes again. Raises RunFailure for a model that is not causal, or whose
+        logits can be reproduced by neither way.
         """
+        self.mesh = single_process() if mesh is None else mesh
         self.hf_model = hf_model.requires_grad_(False).eval()
         self.facts: ModelFacts = facts_of(hf_model)
         self.fingerprint: str = fingerprint_of(hf_model)

@@ -6,8 +6,10 @@ from typing import final
 from softprompt_plan.example import Example
 from softprompt_plan.plan import TaskPlan, TrainingPlan
 from softprompt_runtime.data_order import TaskRows, micro_batches, num_visits, rows_of_step
+from softprompt_runtime.data_share import num_for_all, silent
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.packing import PackedBatch, pack
+from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.row_numbers import RowNumbers
 from softprompt_runtime.schedule import steps_of_run, steps_per_epoch, validation_steps
 from softprompt_runtime.train_step import GlobalBatch, pack_global_batch
@@ -24,9 +26,13 @@ class TrainingBatches:
     """
 
     def __init__(
-        self, examples: Examples, tasks: Sequence[TaskPlan], training: TrainingPlan
+        self,
+        examples: Examples,
+        tasks: Sequence[TaskPlan],
+        training: TrainingPlan,
+        data: Axis | None = None,
     ) -> None:
-        """The rows of these tasks."""
+        """The rows of these tasks. data: the replicas that share out each global batch."""
         rows = [examples.of_tasks([task.name]) for task in tasks]
         counts = zip(rows, tasks, strict=True)
         self._examples = examples
@@ -34,6 +40,7 @@ class TrainingBatches:
         self._tasks = tuple(TaskRows(num_rows=len(own), weight=task.weight) for own, task in counts)
         self._num_visits = num_visits(self._tasks)  # rows of an epoch
         self._training = training
+        self._data = data
         self.total_steps = steps_of_run(training, self._num_visits)
 
     def batch(self, step: int) -> GlobalBatch:
@@ -46,7 +53,7 @@ class TrainingBatches:
             global_batch_size=training.global_batch_size,
         )
         parts = micro_batches([self._rows[number] for number in numbers], training.micro_batch_size)
-        return pack_global_batch([_examples(self._examples, part) for part in parts])
+        return pack_global_batch([_examples(self._examples, part) for part in parts], self._data)
 
     def epoch(self, step: int) -> int:
         """The epoch that a step belongs to; both counted from 0."""
@@ -84,21 +91,30 @@ class Steps:
 
 @final
 class ValidationBatches:
-    """The rows of these tasks, in order, packed anew in each pass."""
+    """The rows of these tasks, in order, packed anew in each pass; a replica has its share."""
 
-    def __init__(self, examples: Examples, tasks: Sequence[str], micro_batch_size: int) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        tasks: Sequence[str],
+        micro_batch_size: int,
+        data: Axis | None = None,
+    ) -> None:
         self._examples = examples
+        self._data = data or Axis.alone()
         self._rows = examples.of_tasks(tasks)
         self._size = micro_batch_size * _VALIDATION_ROWS_FACTOR
         self.num_rows = len(self._rows)
 
     def __len__(self) -> int:
-        return -(-self.num_rows // self._size)
+        return num_for_all(-(-self.num_rows // self._size), self._data)
 
     def __iter__(self) -> Iterator[PackedBatch]:
-        starts = range(0, self.num_rows, self._size)
-        parts = (self._rows[start : start + self._size] for start in starts)
-        return (pack(_examples(self._examples, part)) for part in parts)
+        starts = self._data.share(range(0, self.num_rows, self._size))
+        for start in starts:
+            yield pack(_examples(self._examples, self._rows[start : start + self._size]))
+        if len(starts) < len(self):
+            yield pack([silent(_examples(self._examples, self._rows[:1])[0])])
 
 
 def _examples(examples: Examples, rows: Sequence[int]) -> list[Example]:

@@ -106,8 +106,11 @@ def load_examples(run: Run, tokenizer: Tokenizer, split: Split) -> Examples:
     cannot be read, and for training or validation rows that do not fit where the task's policy is
     to fail. An empty split is no failure here.
     """
-    tables = {task.name: _table(run, task, tokenizer, split) for task in run.plan.tasks}
-    return Examples(split, tables)
+
+    def tables() -> dict[str, RowTable]:
+        return {task.name: _table(run, task, tokenizer, split) for task in run.plan.tasks}
+
+    return Examples(split, run.mesh.main_first(tables))
 
 
 def _table(run: Run, task: TaskPlan, tokenizer: Tokenizer, split: Split) -> RowTable:

@@ -63,10 +63,12 @@ def generate(
     inference: InferencePlan,
     eos_id: int | None,
     *,
+    only: Sequence[int] | None = None,
     on_rows_done: Callable[[int], None] | None = None,
 ) -> list[Completion]:
     """One completion for each prompt, in order, whether it could be run or not.
 
+    only: indices of the prompts to complete, and no others; the completions are in this order.
     tables: (P, D) for each task; None runs the base model alone, on the same prompts without their
     virtual tokens. on_rows_done is called with the number of rows just finished. A completion does
     not depend on batch_size or on the other prompts, but for rounding; a sampled one depends on
@@ -75,7 +77,9 @@ def generate(
     """
     done: dict[int, Completion] = {}
     runnable: dict[str, list[_Row]] = {}
-    for index, prompt in enumerate(prompts):
+    indices = range(len(prompts)) if only is None else only
+    for index in indices:
+        prompt = prompts[index]
         row = _row(prompt, index, base_model, with_virtual=tables is not None)
         if isinstance(row, _Row):
             runnable.setdefault(prompt.task, []).append(row)
@@ -88,7 +92,7 @@ def generate(
         for decodings in _decode_task(base_model, rows, table, inference, eos_id):
             done.update((decoding.index, _completion(decoding)) for decoding in decodings)
             tell(len(decodings))
-    return [done[index] for index in range(len(prompts))]
+    return [done[index] for index in indices]
 
 
 def _ignore(_: int) -> None:

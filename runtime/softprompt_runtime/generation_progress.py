@@ -17,8 +17,16 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def showing_generation(label: str, num_rows: int) -> Generator[Callable[[int], None]]:
-    """Within, what it yields is called with the number of rows just finished."""
+def showing_generation(
+    label: str, num_rows: int, *, speaks: bool = True
+) -> Generator[Callable[[int], None]]:
+    """Within, what it yields is called with the number of rows just finished.
+
+    speaks: False where another process shows the progress.
+    """
+    if not speaks:
+        yield _ignore
+        return
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
         with _bar(console) as progress:
@@ -26,6 +34,10 @@ def showing_generation(label: str, num_rows: int) -> Generator[Callable[[int], N
             yield lambda rows: progress.advance(bar, rows)
     else:
         yield _line_writer(console, label, num_rows)
+
+
+def _ignore(_: int) -> None:
+    """Another process counts."""
 
 
 def _bar(console: Console) -> Progress:

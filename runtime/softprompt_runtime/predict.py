@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = _choose_task(plan, options.task)
     run = open_run(plan, spec_folder=options.spec_folder)
     predictions = predict_file(run, task, options.input)
+    if not run.mesh.is_main:
+        return
     text = to_json_lines(predictions)
     if options.output is None:
         # Not print: text of any language, and the lines as they are, whatever the locale.

@@ -16,6 +16,7 @@ from softprompt_runtime.examples import Examples
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.generation import Completion, FinishReason, generate
 from softprompt_runtime.generation_progress import showing_generation
+from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.run import Run
 from softprompt_runtime.shown_text import shown_completion, shown_prompt
 from softprompt_runtime.soft_prompt import SoftPrompt
@@ -66,33 +67,54 @@ def generate_predictions(
 ) -> list[Prediction]:
     """Complete every test row, in order, showing progress on stderr.
 
+    Replicas of the model share out the rows, and every process gets all predictions.
+
     soft_prompt: None for the untuned model, which sees the same prompts without virtual tokens.
     Raises RunFailure where the device's memory is too small.
     """
     tables = None if soft_prompt is None else soft_prompt.tables
     label = "untuned" if soft_prompt is None else "tuned"
     inference = run.plan.inference
-    items = list(test)
-    with showing_generation(f"generating, {label}", len(items)) as done:
+    items, data = list(test), run.mesh.data
+    own = data.share(range(len(items)))
+    with showing_generation(f"generating, {label}", len(own), speaks=run.mesh.is_main) as done:
         try:
             completions = generate(
-                base_model, items, tables, inference, tokenizer.eos_id, on_rows_done=done
+                base_model,
+                items,
+                tables,
+                inference,
+                tokenizer.eos_id,
+                only=own,
+                on_rows_done=done,
             )
         except torch.OutOfMemoryError:
             help = f"Lower inference.batch_size, now {inference.batch_size}."
             raise RunFailure("The device's memory is too small to generate", help) from None
     return [
         _prediction(run, tokenizer, test, at, completion)
-        for at, completion in enumerate(completions)
+        for at, completion in enumerate(_of_all(data, completions, len(items)))
     ]
+
+
+def _of_all(data: Axis, own: Sequence[Completion], num_rows: int) -> list[Completion]:
+    """The completions of all replicas, in the order of the rows."""
+    by_row: dict[int, Completion] = {}
+    for at, part in enumerate(data.gather_objects(list(own))):
+        by_row.update(zip(range(at, num_rows, data.size), part, strict=True))
+    return [by_row[row] for row in range(num_rows)]
 
 
 def write_predictions(run: Run, predictions: Sequence[Prediction]) -> None:
     """Write predictions.jsonl and predictions.txt to the run's folder, each whole or not at all.
 
     predictions.txt has one line a row: the completion, with line ends and backslashes escaped.
-    Raises RunFailure where the disk refuses.
+    The main process writes. Raises RunFailure where the disk refuses.
     """
+    run.mesh.on_main(lambda: _write(run, predictions))
+
+
+def _write(run: Run, predictions: Sequence[Prediction]) -> None:
     lines = [prediction.completion.translate(_ESCAPES) + "\n" for prediction in predictions]
     try:
         write_atomically(run.folder / JSON_FILE, to_json_lines(predictions).encode())

@@ -84,8 +84,10 @@ class ProgressDisplay(ABC):
         """Leave the last state on the screen. May be called twice."""
 
 
-def create_progress() -> ProgressDisplay:
-    """A bar if stderr is a terminal, else lines."""
+def create_progress(*, speaks: bool = True) -> ProgressDisplay:
+    """A bar if stderr is a terminal, else lines; nothing where another process speaks."""
+    if not speaks:
+        return NoDisplay()
     console = Console(stderr=True, highlight=False)
     return BarDisplay(console) if console.is_terminal else LineDisplay(console)
 
@@ -95,6 +97,29 @@ def describe_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@final
+class NoDisplay(ProgressDisplay):
+    """Of a process that is not the main one: the run speaks with one voice."""
+
+    def step_done(self, report: StepReport) -> None:
+        """Say nothing."""
+
+    def validation_started(self, num_batches: int) -> None:
+        """Say nothing."""
+
+    def validation_batch_done(self) -> None:
+        """Say nothing."""
+
+    def validation_done(self, step: int, loss: float, best_loss: float) -> None:
+        """Say nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @final

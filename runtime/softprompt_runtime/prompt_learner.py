@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from softprompt_plan.example import Tokenizer
 from softprompt_plan.plan import TaskPlan
-from softprompt_plan.serialize import digest
+from softprompt_plan.serialize import result_digest
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.prompt_encoder import PromptEncoder
@@ -147,11 +147,11 @@ def save_soft_prompt(run: Run, learner: PromptLearner, base_model: BaseModel) ->
         base_model=plan.model.source,
         base_model_fingerprint=base_model.fingerprint,
         width=base_model.width,
-        plan_digest=digest(plan),
+        plan_digest=result_digest(plan),
         tasks=(*learner.kept_tasks, *(_describe(trained[name]) for name in learner.trained_tasks)),
     )
     soft_prompt = SoftPrompt(tables=tables, meta=meta)
-    write_soft_prompt(run.soft_prompt_folder, soft_prompt)
+    run.mesh.on_main(lambda: write_soft_prompt(run.soft_prompt_folder, soft_prompt))
     return soft_prompt
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import Logger
 
 from softprompt_runtime.batches import TrainingBatches
@@ -81,8 +82,7 @@ class Recorder(pl.Callback):
         assert isinstance(batch, GlobalBatch)
         self._record_step(training, batch)
         step, to = training.step, self._to
-        if self._to.signals.received is not None:
-            self._stop(trainer, training)
+        self._stop_if_asked(trainer, training)
         validation_follows = to.validates and self._batches.ends_period(step)
         is_due = step % to.run.plan.training.checkpoint_every_n_steps == 0
         if not validation_follows and (is_due or training.finished):
@@ -103,8 +103,7 @@ class Recorder(pl.Callback):
     ) -> None:
         """Stop if a signal came: the validation is then done first thing after a resume."""
         self._to.progress.validation_batch_done()
-        if self._to.signals.received is not None:
-            self._stop(trainer, _training(pl_module))
+        self._stop_if_asked(trainer, _training(pl_module))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Record the losses and save."""
@@ -136,6 +135,8 @@ class Recorder(pl.Callback):
         self._to.progress.step_done(report)
 
     def _record(self, entry: Entry) -> None:
+        if not self._to.run.mesh.is_main:
+            return
         self._history.append(entry)
         log_entry(self._loggers, entry)
 
@@ -152,11 +153,19 @@ class Recorder(pl.Callback):
             precision=trainer.precision_plugin.state_dict(),
             random=random_state(),
         )
-        save_checkpoint(self._to.run.checkpoints_folder, checkpoint)
+        run = self._to.run
+        run.mesh.on_main(lambda: save_checkpoint(run.checkpoints_folder, checkpoint))
 
-    def _stop(self, trainer: pl.Trainer, training: PromptTraining) -> None:
-        number = self._to.signals.received
-        assert number is not None
+    def _stop_if_asked(self, trainer: pl.Trainer, training: PromptTraining) -> None:
+        """Stop at this step if a signal has reached any process: all agree, and all stop here."""
+        mesh, own = self._to.run.mesh, self._to.signals.received
+        if not mesh.is_single:
+            agreed = mesh.world.largest(torch.tensor(own or 0, device=mesh.device))
+            own = int(agreed) or None
+        if own is not None:
+            self._stop(trainer, training, own)
+
+    def _stop(self, trainer: pl.Trainer, training: PromptTraining, number: int) -> None:
         self._save(trainer, training)
         name = signal.Signals(number).name
         raise RunStopped(

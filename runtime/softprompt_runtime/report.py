@@ -21,8 +21,12 @@ _LARGEST_PLOT = 60  # columns
 def print_report(run: Run, scores: Scores) -> None:
     """Print each task's metrics, untuned beside tuned, the loss curve, and the files of the run.
 
+    The main process prints; the others do nothing.
+
     To stdout: with colours and lines on a terminal, as plain text elsewhere or with NO_COLOR.
     """
+    if not run.mesh.is_main:
+        return
     console = Console(highlight=False, emoji=False, markup=False)
     for task in scores.tasks:
         _print_task(console, task)

@@ -78,11 +78,15 @@ def score(
         raise ValueError("tuned and untuned predictions are of different rows")
     seed = run.plan.inference.seed
     scores = Scores(tasks=tuple(_task(task, tuned, untuned, seed) for task in run.plan.tasks))
+    run.mesh.on_main(lambda: _write(run, scores))
+    return scores
+
+
+def _write(run: Run, scores: Scores) -> None:
     try:
         write_atomically(run.folder / SCORES_FILE, to_json(scores).encode())
     except OSError as error:
         raise RunFailure(f"{SCORES_FILE} cannot be written: {error}") from None
-    return scores
 
 
 def to_json(scores: Scores) -> str:

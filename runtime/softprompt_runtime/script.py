@@ -9,6 +9,7 @@ from pathlib import Path
 
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.parallel.mesh import leave_mesh
 from softprompt_runtime.run import RUNS_VARIABLE, opened_folder, runs_folder
 from softprompt_runtime.stopping import RunStopped
 
@@ -33,6 +34,7 @@ def run_script(main: Callable[[], None]) -> None:
     if code:
         _flush()
         sys.exit(code)
+    leave_mesh()
 
 
 def _exit_code(main: Callable[[], None]) -> int:

@@ -80,16 +80,20 @@ def load_soft_prompt(run: Run, base_model: BaseModel) -> SoftPrompt:
     of the plan is missing in it or had another template.
     """
     folder = run.soft_prompt_folder
+    soft_prompt = run.mesh.on_main(lambda: _read_trained(folder))
+    require_base_model(soft_prompt, base_model, folder)
+    for task in run.plan.tasks:
+        require_task(soft_prompt, task, folder)
+    return soft_prompt
+
+
+def _read_trained(folder: Path) -> SoftPrompt:
     if not (folder / META_FILE).is_file():
         raise RunFailure(
             f"There is no trained soft prompt in {folder}",
             "Train it first: spec run SPEC, or the train.py of its scripts.",
         )
-    soft_prompt = read_soft_prompt(folder)
-    require_base_model(soft_prompt, base_model, folder)
-    for task in run.plan.tasks:
-        require_task(soft_prompt, task, folder)
-    return soft_prompt
+    return read_soft_prompt(folder)
 
 
 def require_base_model(soft_prompt: SoftPrompt, base_model: BaseModel, folder: Path) -> None:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from softprompt_runtime.base_model import BaseModel
+from softprompt_runtime.data_share import as_many_for_all
 from softprompt_runtime.packing import PackedBatch, TokenizedRow, pack
+from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.prompted_loss import LossSums, loss_sums
 
@@ -19,33 +21,39 @@ from softprompt_runtime.prompted_loss import LossSums, loss_sums
 @final
 @dataclass(frozen=True, kw_only=True)
 class GlobalBatch:
-    """The rows of one optimizer step, packed into the micro-batches of its forward passes."""
+    """The rows of one optimizer step, packed into the micro-batches of its forward passes.
+
+    micro_batches: those of this process's replica. All else is of the whole global batch.
+    """
 
     micro_batches: tuple[PackedBatch, ...]
-
-    @property
-    def num_targets(self) -> int:
-        """Loss tokens."""
-        return sum(sum(packed.target_counts) for packed in self.micro_batches)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows."""
-        return sum(packed.num_rows for packed in self.micro_batches)
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of all rows, virtual ones included."""
-        return sum(packed.num_row_tokens for packed in self.micro_batches)
+    tasks: frozenset[str]
+    num_targets: int  # loss tokens
+    num_rows: int
+    num_tokens: int  # of all rows, virtual ones included
 
     def to(self, device: torch.device | str) -> "GlobalBatch":
         """The same batch with its tensors on `device`."""
         return replace(self, micro_batches=tuple(part.to(device) for part in self.micro_batches))
 
 
-def pack_global_batch(micro_batches: Iterable[Sequence[TokenizedRow]]) -> GlobalBatch:
-    """Pack each micro-batch's rows end to end."""
-    return GlobalBatch(micro_batches=tuple(pack(rows) for rows in micro_batches))
+def pack_global_batch(
+    micro_batches: Iterable[Sequence[TokenizedRow]], data: Axis | None = None
+) -> GlobalBatch:
+    """Pack the rows of each micro-batch of this replica end to end.
+
+    data: the replicas that share out the micro-batches, in turn; None: there is one.
+    """
+    parts = list(micro_batches)
+    rows = [row for part in parts for row in part]
+    own = parts if data is None else as_many_for_all(parts, data)
+    return GlobalBatch(
+        micro_batches=tuple(pack(part) for part in own),
+        tasks=frozenset(row.task for row in rows),
+        num_targets=sum(sum(row.loss_mask[1:]) for row in rows),
+        num_rows=len(rows),
+        num_tokens=sum(len(row.input_ids) for row in rows),
+    )
 
 
 def accumulate_gradients(
@@ -57,7 +65,8 @@ def accumulate_gradients(
     """Add the gradient of the batch's mean loss to the learner's parameters; the loss, detached.
 
     The mean is over the loss tokens of the whole global batch, so neither the loss nor the gradient
-    depends on how rows are spread over micro-batches. The learner makes its tables once, however
+    depends on how rows are spread over micro-batches and replicas; every replica gets the whole
+    gradient. The learner makes its tables once, however
     many micro-batches there are. backward: what runs a micro-batch's backward pass; a factor it
     puts on the loss (gradient scaling) reaches the parameters too.
     """
@@ -68,8 +77,11 @@ def accumulate_gradients(
         _add_gradients(base_model, packed, leaves, num_targets, backward)
         for packed in batch.micro_batches
     ]
+    loss = torch.stack(losses).sum()
+    if base_model.mesh.data.size > 1:
+        loss = _sum_over_replicas(base_model.mesh.data, batch, leaves, loss)
     _through_learner(learner, tables, leaves)
-    return torch.stack(losses).sum()
+    return loss
 
 
 def _add_gradients(
@@ -83,6 +95,19 @@ def _add_gradients(
     loss = loss_sums(base_model, packed, leaves).total / num_targets
     backward(loss)
     return loss.detach()
+
+
+def _sum_over_replicas(
+    data: Axis, batch: GlobalBatch, leaves: Mapping[str, Tensor], loss: Tensor
+) -> Tensor:
+    """The loss of all replicas; their gradients are summed in the leaves. One message."""
+    reached = [leaf for task, leaf in leaves.items() if task in batch.tasks]
+    parts = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in reached]
+    sums = data.add(torch.cat([*(part.flatten() for part in parts), loss.float().reshape(1)]))
+    *gradients, total = sums.split([*(leaf.numel() for leaf in reached), 1])
+    for leaf, gradient in zip(reached, gradients, strict=True):
+        leaf.grad = gradient.view_as(leaf)
+    return total[0]
 
 
 def _through_learner(

@@ -9,18 +9,21 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.loggers import Logger
 
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import Precision
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.batches import TrainingBatches, ValidationBatches
-from softprompt_runtime.checkpoints import best_checkpoint, newest_checkpoint
+from softprompt_runtime.checkpoints import Checkpoint, best_checkpoint, newest_checkpoint
 from softprompt_runtime.data_module import PromptData
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.history import History
 from softprompt_runtime.lightning_module import PromptTraining
 from softprompt_runtime.loggers import create_loggers
+from softprompt_runtime.parallel.mesh import Mesh
+from softprompt_runtime.parallel.strategy import MeshStrategy
 from softprompt_runtime.progress import ProgressDisplay, create_progress
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.recorder import Recorder, Recording
@@ -42,21 +45,21 @@ def train_prompts(
     device = run.mesh.device
     _require_precision(run.plan, base_model, device)
     _require_rows(train, tasks)
-    batches = TrainingBatches(train, [run.plan.task(name) for name in tasks], plan)
-    validation_batches = ValidationBatches(validation, tasks, plan.micro_batch_size)
+    data = run.mesh.data
+    batches = TrainingBatches(train, [run.plan.task(name) for name in tasks], plan, data)
+    validation_batches = ValidationBatches(validation, tasks, plan.micro_batch_size, data)
     identity = identity_of(
         run.plan,
         base_model=base_model.fingerprint,
         train_rows=train.digest,
         validation_rows=validation.digest,
     )
-    resumed = starting_checkpoint(run.checkpoints_folder, identity, plan.resume)
-    keep_plan(run)
+    resumed = run.mesh.on_main(lambda: _start(run, identity))
     base_model.to(device)
     training = PromptTraining(base_model, learner.to(device), plan, batches.total_steps)
     if resumed is not None:
         training.go_on_from(resumed)
-    with closing(create_progress()) as progress, StopSignals() as signals:
+    with closing(create_progress(speaks=run.mesh.is_main)) as progress, StopSignals() as signals:
         _say_what_is_left_out(progress, train, validation)
         if resumed is not None and resumed.finished:
             progress.say("this training has already finished")
@@ -74,6 +77,13 @@ def train_prompts(
     _take_best(run, learner)
 
 
+def _start(run: Run, identity: dict[str, str]) -> Checkpoint | None:
+    """The checkpoint to go on from; the plan is kept beside it."""
+    resumed = starting_checkpoint(run.checkpoints_folder, identity, run.plan.training.resume)
+    keep_plan(run)
+    return resumed
+
+
 def _run_lightning(
     training: PromptTraining,
     batches: TrainingBatches,
@@ -86,11 +96,12 @@ def _run_lightning(
     if step:
         recording.progress.say(f"going on from step {step} of {training.total_steps}")
     history = History(run.history_file)
-    loggers = create_loggers(run, history.cut_after(step, training.validated_step))
+    loggers: list[Logger] = []
+    if run.mesh.is_main:
+        loggers = create_loggers(run, history.cut_after(step, training.validated_step))
     with _without_chatter():
         trainer = pl.Trainer(
-            accelerator="cpu" if device.type == "cpu" else "gpu",
-            devices=1,
+            **_place(run.mesh, device),
             precision=_lightning_precision(run.plan.training.precision),
             max_epochs=batches.num_periods(step),
             # What Lightning runs before training is here a validation that a stopped run owes.
@@ -100,8 +111,6 @@ def _run_lightning(
             reload_dataloaders_every_n_epochs=1,
             logger=loggers,
             callbacks=[Recorder(recording, batches, history, loggers)],
-            # One process, whatever a cluster's variables say: its launcher starts no others here.
-            plugins=[LightningEnvironment()],
             default_root_dir=run.folder,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -111,12 +120,29 @@ def _run_lightning(
         trainer.fit(training, datamodule=PromptData(training, batches, validation))
 
 
+def _place(mesh: Mesh, device: torch.device) -> dict[str, Any]:
+    """Where this process trains. The launcher's variables were read when the mesh was joined.
+
+    Lightning must not read them again: it would start processes, or count devices, of its own.
+    """
+    place: dict[str, Any] = {
+        "accelerator": "cpu" if device.type == "cpu" else "gpu",
+        "devices": 1 if device.type == "cpu" else [device.index],
+        "plugins": [LightningEnvironment()],
+    }
+    return place if mesh.is_single else {**place, "strategy": MeshStrategy(mesh)}
+
+
 def _take_best(run: Run, learner: PromptLearner) -> None:
     """Put the best tables into the learner; the last ones where nothing was validated."""
+    learner.load_state_dict(run.mesh.on_main(lambda: _best(run).learner))
+    learner.eval()
+
+
+def _best(run: Run) -> Checkpoint:
     last = newest_checkpoint(run.checkpoints_folder)
     assert last is not None, "a finished training has saved its last step"
-    learner.load_state_dict(best_checkpoint(run.checkpoints_folder, last).learner)
-    learner.eval()
+    return best_checkpoint(run.checkpoints_folder, last)
 
 
 def _require_rows(train: Examples, tasks: tuple[str, ...]) -> None:

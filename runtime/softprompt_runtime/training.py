@@ -1,5 +1,7 @@
 """Training, as a script calls it."""
 
+from contextlib import nullcontext
+
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.prompt_learner import PromptLearner
@@ -27,5 +29,5 @@ def fit(
     # Lightning takes seconds to import, and who only evaluates does without it.
     from softprompt_runtime.trainer import train_prompts
 
-    with sole_training(run.folder):
+    with sole_training(run.folder) if run.mesh.is_main else nullcontext():
         train_prompts(run, base_model, learner, train, validation)

@@ -1,10 +1,11 @@
 """The folder that a spec of an explanation page or of the gallery of mistakes stands in.
 
-models/tiny     a Llama-shaped model: width 32, 128 positions, empty weights; a token a byte
+models/tiny     a Llama-shaped model: width 32, 128 positions, weights of zeros; a token a byte
 models/opt      the same numbers in a family that is not split over devices
 data/*.jsonl    train, validation and test rows with `text` and `mood`
 data/*.parquet  the train rows once more
 mood_set/       the same rows as a data set: a file a split
+hub/            the Hugging Face cache, empty unless a page fills it
 latin1.yaml     a spec that is not UTF-8
 large.yaml      data in place of a spec
 """
@@ -17,6 +18,7 @@ from typing import Any
 from tokenizers.pre_tokenizers import ByteLevel
 
 from tests.parquet_files import write_parquet
+from tests.tiny_safetensors import write_llama_weights
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
 _CONFIG: dict[str, Any] = {
@@ -61,7 +63,7 @@ def _make_model(model: Path, config: dict[str, Any]) -> None:
     model.mkdir(parents=True)
     (model / "config.json").write_text(json.dumps(config), "utf-8")
     (model / "tokenizer.json").write_text(json.dumps(_tokenizer()), "utf-8")
-    (model / "model.safetensors").touch()  # that there are weights is all the compiler looks for
+    write_llama_weights(model / "model.safetensors", config)
     special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     (model / "tokenizer_config.json").write_text(json.dumps(special), "utf-8")
 

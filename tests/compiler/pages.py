@@ -2,7 +2,8 @@
 
 A page is prose around fenced blocks. Blocks with a file name (```jsonl data/train.jsonl) are
 written beside the spec; a ```yaml block is a spec; a ```text block is exactly what the spec before
-it gives; a ```console block is a command line and exactly what it prints.
+it gives; a ```console block is a command line and exactly what it prints. A ```safetensors block
+tells the tensors of a file of zeros, and at how many bytes it is cut off.
 """
 
 import os
@@ -22,6 +23,7 @@ from softprompt_compiler.render import human
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.world import LocalWorld
 from tests.compiler.page_world import make_world
+from tests.tiny_safetensors import described_safetensors
 
 SPEC = "spec.yaml"
 _BLOCK = re.compile(
@@ -62,7 +64,7 @@ def checked_text(text: str, name: str = SPEC) -> list[Diagnostic]:
 
 def checked_spec(text: str, folder: Path, name: str = SPEC) -> list[Diagnostic]:
     """What the whole compiler finds, rows included, in a folder with a model and data."""
-    world = LocalWorld(spec_folder=folder, environment={})
+    world = LocalWorld(spec_folder=folder, environment={"HF_HUB_CACHE": str(folder / "hub")})
     source = SourceFile(name=name, text=text)
     return list(check_spec(source, [], world, read_data=True).diagnostics)
 
@@ -74,7 +76,10 @@ def world_of(page: str, folder: Path) -> None:
         if block.name:
             path = folder / block.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, "utf-8")
+            if block.kind == "safetensors":
+                path.write_bytes(described_safetensors(block.text))
+            else:
+                path.write_text(block.text, "utf-8")
 
 
 def shown(found: list[Diagnostic]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from softprompt_compiler.pipeline import compile_spec
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.world import LocalWorld
-from softprompt_plan.serialize import digest, from_json
+from softprompt_plan.serialize import from_json, result_digest
 from tests.tiny_model_folder import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_spec_trains_and_evaluates_through_its_launch_script(
     plan = from_json((out / "plan.json").read_text("utf-8"))
     folder = tmp_path / "runs" / plan.name
     meta = json.loads((folder / "soft_prompt" / "soft_prompt.json").read_text("utf-8"))
-    assert meta["plan_digest"] == digest(plan)
+    assert meta["plan_digest"] == result_digest(plan)
     assert {task["name"] for task in meta["tasks"]} == {task.name for task in plan.tasks}
     predictions = (folder / "predictions.jsonl").read_text("utf-8").splitlines()
     assert {json.loads(line)["task"] for line in predictions} == {task.name for task in plan.tasks}

@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "eos_token_id": 3071,
     }
     (model / "config.json").write_text(json.dumps(config), "utf-8")
-    (model / "model.safetensors").touch()
+    (model / "pytorch_model.bin").touch()
     (folder / "train.jsonl").write_text('{"any": "row"}\n', "utf-8")
     return folder
 

@@ -67,9 +67,9 @@ class Ready:
         return final_tables(self.learner)
 
 
-def make_ready(plan: Plan, folder: Path) -> Ready:
-    """Everything of a train.py before `fit`. Runs lie in the folder's own `runs`."""
-    os.environ[RUNS_VARIABLE] = str(folder / "runs")
+def make_ready(plan: Plan, folder: Path, runs: str = "runs") -> Ready:
+    """Everything of a train.py before `fit`. Runs lie in this folder of the folder."""
+    os.environ[RUNS_VARIABLE] = str(folder / runs)
     run = open_run(plan, spec_folder=folder)
     tokenizer = load_tokenizer(run)
     base_model = load_base_model(run)

@@ -4,6 +4,7 @@ from softprompt_compiler.catalogue.rule import Rule
 from softprompt_compiler.diagnostic import Severity
 
 _ERROR = Severity.ERROR
+_WARNING = Severity.WARNING
 
 # The file
 UNREADABLE_FILE = Rule("SP0001", "unreadable-file", _ERROR, "{path} cannot be read: {reason}")
@@ -78,4 +79,20 @@ NUMBER_TOO_LONG = Rule("SP0034", "number-too-long", _ERROR, "a number of {size} 
 SETTING_FORM = Rule("SP0040", "setting-form", _ERROR, "a setting is of the form `key.key=value`")
 SETTING_INSIDE_VALUE = Rule(
     "SP0041", "setting-inside-value", _ERROR, "`{path}` is {found}, which has no `{step}` inside"
+)
+
+# `# softprompt: ignore[CODE] reason`
+IGNORE_OF_ERROR = Rule(
+    "SP0050", "ignore-of-error", _WARNING, "`{code}` cannot be ignored: it is {what}"
+)
+UNUSED_IGNORE = Rule("SP0051", "unused-ignore", _WARNING, "line {line} gives no `{code}` to ignore")
+IGNORE_OF_UNKNOWN = Rule("SP0052", "ignore-of-unknown", _WARNING, "`{code}` is the code of nothing")
+IGNORE_WITHOUT_REASON = Rule(
+    "SP0053", "ignore-without-reason", _WARNING, "the comment does not say why this may be ignored"
+)
+IGNORE_FORM = Rule(
+    "SP0054",
+    "ignore-form",
+    _WARNING,
+    "this comment speaks to softprompt, and is not of the form `ignore[CODE] reason`",
 )

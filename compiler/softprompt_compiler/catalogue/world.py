@@ -5,6 +5,7 @@ from softprompt_compiler.diagnostic import Severity
 
 _ERROR = Severity.ERROR
 _WARNING = Severity.WARNING
+_NOTE = Severity.NOTE
 
 # Paths
 UNSET_VARIABLE = Rule(
@@ -34,7 +35,7 @@ MODEL_UNREADABLE = Rule("SP0311", "model-unreadable", _ERROR, "the model cannot 
 MODEL_NOT_HERE = Rule(
     "SP0312",
     "model-not-here",
-    _WARNING,
+    _NOTE,
     "`{source}` is not on this machine, so the spec is not checked against it",
 )
 TOO_FEW_POSITIONS = Rule(

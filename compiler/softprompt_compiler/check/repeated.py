@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from softprompt_compiler.catalogue import cross, field
 from softprompt_compiler.data_paths import data_paths
-from softprompt_compiler.diagnostic import Diagnostic, Label
+from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
+from softprompt_compiler.removal import removal
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tree import Path, SequenceNode, plain
 from softprompt_plan.vocabulary import Split
@@ -16,6 +17,8 @@ _TASK_LISTS: tuple[Path, ...] = (
     ("data", "validation"),
     ("data", "test"),
 )
+# Of a path or a label that stands twice, one may be a slip for another.
+_OF_KNOWN_WORDS = {"metrics", "loggers", "truncate_field"}
 
 
 def check_repeated_in_task(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
@@ -37,13 +40,25 @@ def _repeated(resolved: ResolvedSpec, path: Path) -> Iterator[Diagnostic]:
     if not isinstance(node, SequenceNode):
         return
     seen: dict[str, Label] = {}
-    for item in node.items:
+    for at, item in enumerate(node.items):
         value = str(plain(item))
         if value in seen:
             yield field.REPEATED_ITEM.at(
-                item.span, labels=[seen[value]], item=f"`{value}`", key=path[-1], help="remove it"
+                item.span,
+                labels=[seen[value]],
+                item=f"`{value}`",
+                key=path[-1],
+                help="remove it",
+                fix=_without(node, at, is_sure=path[-1] in _OF_KNOWN_WORDS),
             )
         seen.setdefault(value, Label(span=item.span, text="first here"))
+
+
+def _without(node: SequenceNode, at: int, *, is_sure: bool) -> Fix | None:
+    cut = removal(node.items[at].span, previous=node.items[at - 1].span)
+    if cut is None:
+        return None
+    return Fix.sure(cut, "") if is_sure else Fix.guess(cut, "")
 
 
 def check_shared_files(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,21 +17,24 @@ from softprompt_compiler.cli.options import (
     OutputFormat,
     Settings,
     SpecArgument,
+    Strict,
 )
 from softprompt_compiler.cli.output import complain, is_for_people, put, show
 from softprompt_compiler.cli.spec_file import SpecFile, read_spec
 from softprompt_compiler.render.report import Report
 
+if TYPE_CHECKING:
+    from softprompt_plan.plan import Plan
+
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
-    """A compiled spec: its files, the folder they belong in, and the name of its run."""
+    """A compiled spec: its files, the folder they belong in, and its plan."""
 
     files: dict[str, str]
     folder: Path
     spec_folder: Path
-    run_name: str
-    tasks: tuple[str, ...]
+    plan: "Plan"
 
 
 def compile_(
@@ -42,6 +45,7 @@ def compile_(
     ] = False,
     settings: Settings = None,
     no_data: NoData = False,
+    strict: Strict = False,
     output_format: Format = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
@@ -51,6 +55,7 @@ def compile_(
         out,
         settings or [],
         read_data=not no_data,
+        strict=strict,
         output_format=output_format,
         color=color,
     )
@@ -67,14 +72,18 @@ def emit(
     settings: list[str],
     *,
     read_data: bool = True,
+    strict: bool = False,
     output_format: OutputFormat | None = None,
     color: ColorChoice = ColorChoice.AUTO,
 ) -> Emitted:
-    """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors."""
+    """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors.
+
+    strict: or warnings.
+    """
     file = read_spec(spec)
     emitted, report = _compile(spec, file, out, settings, read_data=read_data)
-    show([report], output_format, color)
-    if emitted is None:
+    show([report], output_format, color, strict=strict)
+    if emitted is None or report.fails(strict=strict):
         raise typer.Exit(1)
     return emitted
 
@@ -97,15 +106,14 @@ def _compile(
         spec_folder=Path(relative).as_posix(),
         read_data=read_data,
     )
-    report = Report.of(spec, compiled.diagnostics, compiled.data)
+    report = Report.of(spec, compiled.diagnostics, compiled.data, compiled.ignored)
     if compiled.files is None or compiled.plan is None:
         return None, report
     emitted = Emitted(
         files=compiled.files,
         folder=folder,
         spec_folder=file.folder,
-        run_name=compiled.plan.name,
-        tasks=tuple(task.name for task in compiled.plan.tasks),
+        plan=compiled.plan,
     )
     return emitted, report
 

@@ -1,6 +1,8 @@
 """Writing files into a folder so that none is ever half there."""
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +23,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in stale_files(folder, files):
-            temporary[name] = _write_aside(folder / name, files[name])
+            temporary[name] = _write_aside(folder / name, files[name].encode())
         for name in list(temporary):
             temporary[name].replace(folder / name)
             del temporary[name]
@@ -40,6 +42,29 @@ def stale_files(folder: Path, files: Mapping[str, str]) -> list[str]:
     return [name for name, text in files.items() if not _holds(folder / name, text)]
 
 
+def rewrite(path: Path, data: bytes) -> None:
+    """Replace the content of a file that is there, whole or not at all, keeping its permissions.
+
+    Of a link, the file that it leads to is rewritten. Raises CommandFailure.
+    """
+    real = Path(os.path.realpath(path))
+    temporary: Path | None = None
+    try:
+        if not os.access(real, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        mode = stat.S_IMODE(real.stat().st_mode)
+        temporary = _write_aside(real, data)
+        temporary.chmod(mode)
+        temporary.replace(real)
+        temporary = None
+        _sync_folder(real.parent)
+    except OSError as error:
+        raise CommandFailure(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
 def _holds(path: Path, text: str) -> bool:
     data = text.encode()
     try:
@@ -50,13 +75,13 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def _write_aside(path: Path, text: str) -> Path:
-    """The text under a temporary name beside `path`, synced."""
+def _write_aside(path: Path, data: bytes) -> Path:
+    """The data under a temporary name beside `path`, synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, (0o777 if path.suffix in _EXECUTABLE else 0o666) & ~_umask())

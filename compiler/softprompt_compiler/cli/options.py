@@ -37,6 +37,9 @@ Settings: TypeAlias = Annotated[
 NoData: TypeAlias = Annotated[
     bool, typer.Option("--no-data", help="Check the spec without reading the rows of its data.")
 ]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Let warnings fail, as errors do.")
+]
 Format: TypeAlias = Annotated[
     OutputFormat | None,
     typer.Option(

@@ -24,17 +24,26 @@ def put(text: str) -> None:
         raise CommandFailure(f"the output cannot be written: {error.strerror}") from None
 
 
-def show(reports: Sequence[Report], output_format: OutputFormat | None, color: ColorChoice) -> None:
-    """Print what was found. Formats for tools go to standard output, alone."""
+def show(
+    reports: Sequence[Report],
+    output_format: OutputFormat | None,
+    color: ColorChoice,
+    *,
+    strict: bool = False,
+) -> None:
+    """Print what was found. Formats for tools go to standard output, alone.
+
+    strict: whether warnings fail.
+    """
     match output_format:
         case OutputFormat.JSON:
             _show_json(reports)
         case OutputFormat.GITHUB:
             _show_github(reports)
         case OutputFormat.HUMAN:
-            _show_human(reports, color)
+            _show_human(reports, color, strict=strict)
         case None:
-            _show_human(reports, color)
+            _show_human(reports, color, strict=strict)
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 _show_github(reports)
 
@@ -79,7 +88,7 @@ def wants_color(choice: ColorChoice, environment: Mapping[str, str], *, is_termi
 # A renderer is imported by the report that needs it: most specs are sound.
 
 
-def _show_human(reports: Sequence[Report], color: ColorChoice) -> None:
+def _show_human(reports: Sequence[Report], color: ColorChoice, *, strict: bool) -> None:
     found = [report for report in reports if report.diagnostics]
     if not found:
         return
@@ -87,6 +96,8 @@ def _show_human(reports: Sequence[Report], color: ColorChoice) -> None:
 
     style = style_for(sys.stderr, color, os.environ)
     sys.stderr.write("\n".join(render(report, style) for report in found))
+    if any(report.fails(strict=strict) != report.fails(strict=False) for report in found):
+        sys.stderr.write("warnings fail here, as --strict says\n")
 
 
 def _show_json(reports: Sequence[Report]) -> None:

@@ -9,6 +9,7 @@ from softprompt_compiler.source import SourceKind
 
 if TYPE_CHECKING:
     from softprompt_compiler.data_report import DataReport
+    from softprompt_compiler.ignoring import Ignored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,19 +17,24 @@ class Report:
     """What was found in one spec, in source order. spec: the name it was given by.
 
     Of a fault that many rows have, `diagnostics` has a few. data: what the rows are like, if they
-    were read.
+    were read. ignored: what comments of the spec silence.
     """
 
     spec: str
     diagnostics: tuple[Diagnostic, ...]
+    ignored: "tuple[Ignored, ...]" = ()
     data: "DataReport | None" = None
 
     @staticmethod
     def of(
-        spec: str, diagnostics: Iterable[Diagnostic], data: "DataReport | None" = None
+        spec: str,
+        diagnostics: Iterable[Diagnostic],
+        data: "DataReport | None" = None,
+        ignored: "Iterable[Ignored]" = (),
     ) -> "Report":
         """The report of diagnostics in any order."""
-        return Report(spec=spec, diagnostics=tuple(in_source_order(diagnostics)), data=data)
+        ordered = tuple(in_source_order(diagnostics))
+        return Report(spec=spec, diagnostics=ordered, ignored=tuple(ignored), data=data)
 
     def every_diagnostic(self) -> Iterator[Diagnostic]:
         """With those of all rows. They may be more than memory holds, so take one at a time."""
@@ -44,6 +50,10 @@ class Report:
         """How many diagnostics are of this severity, with those of all rows."""
         listed = sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
         return listed + (self.data.num_unlisted(severity) if self.data else 0)
+
+    def fails(self, *, strict: bool) -> bool:
+        """Whether something was found that the command fails for. strict: warnings count too."""
+        return self.count(Severity.ERROR) > 0 or (strict and self.count(Severity.WARNING) > 0)
 
     @property
     def closing_line(self) -> str:

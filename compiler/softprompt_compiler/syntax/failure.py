@@ -11,6 +11,12 @@ from softprompt_compiler.source import SourceFile, Span
 
 KEY = re.compile(r"\s*(?:- +)*([^\s:#'\"\[{-][^:#]*?) *:(?= |$)")
 
+_TEXT_KEYS = ("prompt_template", "text")  # they take text, and templates are full of signs
+_AMBIGUOUS = re.compile(r"\\|\s#")
+_CONTENT = re.compile(
+    r"[\r\n]([ \t]*)(?=[^\s#])"
+)  # indentation of the next line that says something
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -55,8 +61,23 @@ def quote_rest(failure: Failure, start: int) -> tuple[Fix | None, str]:
     value = failure.source.text[start : line.end].rstrip()
     if failure.flow:
         return None, "put quotes around the text"
-    fix = Fix.guess(failure.span(start, start + len(value)), quoted_as_meant(value))
-    return fix, in_quotes(value)
+    span = failure.span(start, start + len(value))
+    return quoting(span, quoted_as_meant(value)), in_quotes(value)
+
+
+def quoting(span: Span, replacement: str) -> Fix:
+    """Quotes around a value that ends its line: sure where nothing else can be meant.
+
+    That is, where its key takes text only, and the value holds no escape, no comment and no quote,
+    and is over at the end of its line.
+    """
+    source, line = span.source, span.source.line_at(span.start)
+    key = KEY.match(line.text)
+    is_text = key is not None and key.group(1) in _TEXT_KEYS
+    is_plain = not _AMBIGUOUS.search(span.text) and not span.text.startswith(("'", '"', "|", ">"))
+    below = _CONTENT.search(source.text, line.end)
+    is_over = below is None or len(below.group(1)) <= indent(line.text)
+    return (Fix.sure if is_text and is_plain and is_over else Fix.guess)(span, replacement)
 
 
 def content(line: Span, length: int | None = None) -> Span:

@@ -5,7 +5,7 @@ import yaml
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.scalars import in_quotes, quoted, quoted_as_meant
-from softprompt_compiler.syntax.failure import KEY, Failure, content, quote_rest
+from softprompt_compiler.syntax.failure import KEY, Failure, content, quote_rest, quoting
 from softprompt_compiler.yaml_marks import extent
 
 _CLOSING = {"[": "]", "{": "}"}
@@ -31,7 +31,7 @@ def text_after_value(failure: Failure) -> Diagnostic:
         failure.span(failure.at, max(end, failure.at)),
         closing=closing,
         help=hint,
-        fix=Fix.guess(failure.span(start, end), fixed) if key else None,
+        fix=quoting(failure.span(start, end), fixed) if key else None,
     )
 
 
@@ -120,6 +120,8 @@ def bad_start(failure: Failure) -> Diagnostic:
     rest = failure.source.text[failure.at : failure.line.end]
     width = len(rest) - len(rest.lstrip("\t"))
     span = failure.span(failure.at, failure.at + width)
+    if failure.before.strip():  # no indentation, and no text: those may hold tabs
+        return rules.TAB.at(span, help="use a space", fix=Fix.sure(span, " "))
     hint = "use spaces; two for each level are common"
     return rules.TAB.at(span, help=hint, fix=Fix.guess(span, "  " * width))
 

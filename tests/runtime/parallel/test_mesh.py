@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ def layout(tensor: int = 1, pipeline: int = 1, devices: int = 1) -> ParallelismP
         "pipeline_model_parallel_size": pipeline,
     }
     return tiny_plan(sections={"parallelism": changes}).parallelism
-
-
-@pytest.fixture(scope="module")
-def four() -> Iterator[Processes]:
-    with Processes(4) as processes:
-        yield processes
 
 
 def places(plan: ParallelismPlan) -> dict[str, Any]:
