@@ -8,6 +8,7 @@ from softprompt_compiler.check.places import conflict, key_label, stated
 from softprompt_compiler.check.unused import cause_of, says_something, unused
 from softprompt_compiler.diagnostic import Diagnostic, Label
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.secrets import is_secret_name
 from softprompt_compiler.tree import Path
 from softprompt_plan.vocabulary import Accelerator, LaunchTarget
 
@@ -120,7 +121,7 @@ def check_environment(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         path = ("launch", "environment", name)
         if owner := _owner(name):
             yield _reserved(resolved, path, name, owner)
-        if name in launch.secrets:
+        if name in launch.secrets and not is_secret_name(name):  # else SP0132 says it
             at = launch.secrets.index(name)
             secret = Label(span=resolved.place("launch", "secrets", at), text="a secret")
             yield rules.SECRET_SHOWN.at(
