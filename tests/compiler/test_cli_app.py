@@ -33,7 +33,7 @@ def test_the_commands_and_their_options_are_these() -> None:
             ["--color", "--output-format", "--row", "--rows", "--set", "--split", "--task", "-o"]
         ),
         "compile": ["--check", "--color", "--no-data", "--out", "--output-format", "--set", "-o"],
-        "run": sorted([*common, "--no-data"]),
+        "run": sorted([*common, "--no-data", "--smoke"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],

@@ -159,7 +159,7 @@ def check_control_characters(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
             value = getattr(section, field)
             if isinstance(value, str) and _CONTROL.search(value):
                 span = resolved.place("launch", key, field)
-                yield rules.CONTROL_CHARACTER.at(span, key=field, help="remove it")
+                yield rules.OPTION_LINE.at(span, key=field, help="remove it")
 
 
 def check_mounts(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

@@ -142,9 +142,11 @@ class SkypilotSection(Section):
     """A task of SkyPilot."""
 
     cloud: Text | None = Field(
-        default=None, description="Cloud; the cheapest if left out.", examples=["gcp"]
+        default=None, description="Cloud; the cheapest one if left out.", examples=["gcp"]
     )
-    region: Text | None = Field(default=None, description="Region.", examples=["us-central1"])
+    region: Text | None = Field(
+        default=None, description="Region of the cloud.", examples=["us-central1"]
+    )
     accelerator: Text | None = Field(
         default=None,
         description="Name of the GPUs; their number is `parallelism.devices`.",
