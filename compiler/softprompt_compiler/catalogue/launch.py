@@ -35,7 +35,7 @@ RESERVED_VARIABLE = Rule("SP0280", "reserved-variable", _ERROR, "`{name}` is set
 SECRET_SHOWN = Rule(
     "SP0281", "secret-shown", _ERROR, "the secret `{name}` has a value under `environment`"
 )
-CONTROL_CHARACTER = Rule(
-    "SP0282", "control-character", _ERROR, "`{key}` holds a line break or another control character"
+OPTION_LINE = Rule(
+    "SP0282", "option-line", _ERROR, "`{key}` holds a line break or another control character"
 )
 MOUNT_PATH = Rule("SP0283", "mount-path", _ERROR, "this cannot be {thing}: {reason}")
