@@ -24,6 +24,7 @@ from softprompt_compiler.cli.launch_target import (
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
+    Locked,
     NoData,
     Out,
     Runs,
@@ -42,6 +43,7 @@ def run(
     settings: Settings = None,
     no_data: NoData = False,
     strict: Strict = False,
+    locked: Locked = False,
     smoke: Annotated[
         bool,
         typer.Option(
@@ -56,7 +58,9 @@ def run(
 
     Where its launch target cannot be started from here, the command that starts it is printed.
     """
-    emitted = _write(spec, out, settings, color, read_data=not no_data, strict=strict)
+    emitted = _write(
+        spec, out, settings, color, read_data=not no_data, strict=strict, locked=locked
+    )
     target = emitted.plan.launch.target
     if target in STARTED_HERE:
         _require_runtime()
@@ -130,8 +134,17 @@ def _write(
     *,
     read_data: bool,
     strict: bool = False,
+    locked: bool = False,
 ) -> Emitted:
-    emitted = emit(spec, out, settings or [], read_data=read_data, strict=strict, color=color)
+    emitted = emit(
+        spec,
+        out,
+        settings or [],
+        read_data=read_data,
+        strict=strict,
+        locked=locked,
+        color=color,
+    )
     write_files(emitted.folder, emitted.files)
     return emitted
 
