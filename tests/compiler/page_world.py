@@ -22,7 +22,7 @@ from tests.parquet_files import write_parquet
 from tests.tiny_safetensors import write_llama_weights
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
-_CONFIG: dict[str, Any] = {
+MODEL_CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
     "hidden_size": 32,
@@ -45,8 +45,8 @@ _ROWS = {
 
 def make_world(folder: Path) -> None:
     """Write the model and the data into `folder`."""
-    _make_model(folder / "models" / "tiny", _CONFIG)
-    _make_model(folder / "models" / "opt", _CONFIG | _OPT)
+    _make_model(folder / "models" / "tiny", MODEL_CONFIG)
+    _make_model(folder / "models" / "opt", MODEL_CONFIG | _OPT)
     data = folder / "data"
     data.mkdir()
     for split, rows in _ROWS.items():
@@ -83,7 +83,7 @@ def _make_soft_prompt(folder: Path) -> None:
         "virtual_prompt_style": "p-tuning",
         "base_model": "models/tiny",
         "base_model_fingerprint": "5a",
-        "width": _CONFIG["hidden_size"],
+        "width": MODEL_CONFIG["hidden_size"],
         "plan_digest": "7c",
         "tasks": [task],
         "tables_sha256": "9e",

@@ -5,16 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softprompt_compiler.parse import parse
 from softprompt_compiler.pipeline import compile_spec
 from softprompt_compiler.source import SourceFile
-from softprompt_compiler.tree import MappingNode
 from softprompt_compiler.world import LocalWorld
 from softprompt_plan import tokenizer_file
 from softprompt_plan.plan import Plan
 from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
 from tests.compiler.specs import SPEC, check, codes, compiled, spec, task
-from tests.field_mistakes import MISTAKES, Mistake
 from tests.spec_strategies import as_yaml, specs
 
 
@@ -27,32 +24,6 @@ def test_of_a_valid_spec_nothing_is_said_and_the_plan_carries_its_values(
     assert checked.diagnostics == ()
     assert checked.plan is not None
     assert _carried(generated, checked.plan) == []
-
-
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: f"{each.code}-{each.path[-1]}")
-def test_each_mistake_gives_its_code_alone_on_the_damaged_token(
-    world_folder: Path, mistake: Mistake
-) -> None:
-    small = {
-        "version": 1,
-        "name": "mood",
-        "model": {"source": "models/tiny", "max_seq_length": 128},
-        "tasks": {
-            "mood": {
-                "prompt_template": "<|VIRTUAL_PROMPT_0|>{text} mood:{mood}",
-                "data": {"train": "data/train.jsonl"},
-            }
-        },
-    }
-
-    _assert_found(mistake, small, world_folder)
-
-
-@given(specs(), st.sampled_from(MISTAKES))
-def test_a_mistake_in_any_spec_gives_its_code_alone_on_the_damaged_token(
-    world_folder: Path, generated: dict[str, Any], mistake: Mistake
-) -> None:
-    _assert_found(mistake, generated, world_folder)
 
 
 @given(st.text())
@@ -123,27 +94,6 @@ def test_a_spec_with_warnings_compiles(world_folder: Path) -> None:
 
     assert codes(result.diagnostics) == ["SP0251"]
     assert result.files is not None
-
-
-def _assert_found(mistake: Mistake, sound: dict[str, Any], folder: Path) -> None:
-    damaged, path = mistake.damage(sound)
-    text = as_yaml(damaged)
-    found = [each for each in check(text, folder).diagnostics if each.severity == "error"]
-    expected = [(mistake.code, _token(text, path, at_key=mistake.at_key))]
-
-    assert expected == [(each.code, each.span.text) for each in found]
-
-
-def _token(text: str, path: tuple[Any, ...], *, at_key: bool) -> str:
-    tree = parse(SourceFile(name="spec.yaml", text=text)).tree
-    assert tree is not None
-    if not at_key:
-        return tree.nearest(path).span.text
-    owner = tree.find(path[:-1])
-    assert isinstance(owner, MappingNode)
-    key = owner.key(str(path[-1]))
-    assert key is not None
-    return key.span.text
 
 
 _OTHERWISE_SPELT = {"truncate_field": "truncate_fields"}
