@@ -24,6 +24,9 @@ from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
 from softprompt_runtime.parallel.mesh import Mesh, single_process
+from softprompt_runtime.parallel.stage import Stage, take_stage
+from softprompt_runtime.parallel.stage_link import StageLink
+from softprompt_runtime.parallel.stage_split import split_stages
 from softprompt_runtime.row_layout import RowLayout
 from softprompt_runtime.run import Run
 
@@ -42,13 +45,18 @@ def load_base_model(run: Run) -> "BaseModel":
             f"The base model has {limit} positions, and max_seq_length is {plan.max_seq_length}",
             f"Set model.max_seq_length to {limit} or less.",
         )
-    checkpoint = run.plan.parallelism.activations_checkpoint
-    return BaseModel(hf_model, mesh=run.mesh, checkpoint=checkpoint)
+    stages = split_stages(hf_model.config, run.mesh.pipeline.size, run.plan.tasks)
+    return BaseModel(
+        hf_model,
+        mesh=run.mesh,
+        stage=stages[run.mesh.pipeline.index],
+        checkpoint=run.plan.parallelism.activations_checkpoint,
+    )
 
 
 @final
 class BaseModel:
-    """A causal language model of transformers: frozen, in eval mode, on one device.
+    """A causal language model of transformers, or a pipeline stage of one: frozen, in eval mode.
 
     `hf_model` stays an ordinary transformers model between calls: padded batches, masks and caches
     work on it as ever.
@@ -59,18 +67,23 @@ class BaseModel:
         hf_model: Any,
         *,
         mesh: Mesh | None = None,
+        stage: Stage | None = None,
         checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
     ) -> None:
         """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        mesh: the processes that this is one replica of; None: it is alone. checkpoint: what a
-        backward pass computes again. Raises RunFailure for a model that is not causal, or whose
-        logits can be reproduced by neither way.
+        mesh: the processes that this is one replica of; None: it is alone. stage: what of the
+        model to take; None: all of it. checkpoint: what a backward pass computes again. Raises
+        RunFailure for a model that is not causal, or whose logits can be reproduced by neither way.
         """
         self.mesh = single_process() if mesh is None else mesh
         self.hf_model = hf_model.requires_grad_(False).eval()
         self.facts: ModelFacts = facts_of(hf_model)
         self.fingerprint: str = fingerprint_of(hf_model)
+        self.stage = stage or Stage.whole(self.facts.num_layers)
+        self.link = StageLink(self.mesh.pipeline)
+        if not self.stage.is_whole:
+            take_stage(hf_model, self.stage)
         self._checkpoint = checkpoint
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
@@ -91,12 +104,12 @@ class BaseModel:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.hf_model.get_input_embeddings().weight.device
+        return next(self.hf_model.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """Data type of the weights, and of embeddings and hidden states."""
-        return self.hf_model.get_input_embeddings().weight.dtype
+        return next(self.hf_model.parameters()).dtype
 
     def to(self, device: torch.device | str) -> "BaseModel":
         """Move the weights, in place. Returns the same object."""
@@ -106,6 +119,7 @@ class BaseModel:
     def embed(self, ids_L: Tensor) -> Tensor:
         """(L, D): embeddings of token ids as the first block expects them. No gradient.
 
+        Zeros on a pipeline stage that has no embeddings.
         Raises RunFailure on a CPU for an id that the model has no embedding for.
         """
         embeddings = self.hf_model.get_input_embeddings()
@@ -128,6 +142,7 @@ class BaseModel:
     ) -> Tensor:
         """(N, D): hidden states after the final norm, each row seen by itself alone.
 
+        On a pipeline stage: hidden states after its blocks, of those that the stage before gives.
         rows: the lengths of rows that lie end to end, or a layout with shared prefixes.
         position_ids_L: counted in each row; used by models that have positions.
         at_N: the packed positions that are wanted; None: all L.

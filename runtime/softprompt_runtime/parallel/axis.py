@@ -4,12 +4,15 @@ On an axis of one process every call is the identity, and no process group exist
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from softprompt_runtime.parallel.waiting import waiting_for
 
 _T = TypeVar("_T")
 
@@ -21,7 +24,8 @@ class Axis:
 
     ranks: their global ranks, in order. index: this process's place. group: what they talk through;
     None for one process. All calls are collective: every process of the axis makes them, in the
-    same order.
+    same order. They raise RunFailure, with the ranks, where others do not answer in time or are
+    gone.
     """
 
     ranks: tuple[int, ...]
@@ -39,6 +43,11 @@ class Axis:
         return len(self.ranks)
 
     @property
+    def rank(self) -> int:
+        """This process among all."""
+        return self.ranks[self.index]
+
+    @property
     def is_first(self) -> bool:
         """Whether this process is the first of the axis."""
         return self.index == 0
@@ -50,13 +59,15 @@ class Axis:
     def add(self, tensor: Tensor) -> Tensor:
         """The sum over the processes, in place. Returns the same tensor."""
         if self.group is not None:
-            dist.all_reduce(tensor, dist.ReduceOp.SUM, group=self.group)
+            with self._waiting():
+                dist.all_reduce(tensor, dist.ReduceOp.SUM, group=self.group)
         return tensor
 
     def largest(self, tensor: Tensor) -> Tensor:
         """The elementwise maximum over the processes, in place. Returns the same tensor."""
         if self.group is not None:
-            dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group)
+            with self._waiting():
+                dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group)
         return tensor
 
     def gather(self, tensor: Tensor, dim: int = 0) -> Tensor:
@@ -64,7 +75,8 @@ class Axis:
         if self.group is None:
             return tensor
         parts = [torch.empty_like(tensor) for _ in self.ranks]
-        dist.all_gather(parts, tensor.contiguous(), group=self.group)
+        with self._waiting():
+            dist.all_gather(parts, tensor.contiguous(), group=self.group)
         return torch.cat(parts, dim=dim)
 
     def gather_objects(self, value: _T) -> list[_T]:
@@ -72,7 +84,8 @@ class Axis:
         if self.group is None:
             return [value]
         found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value, group=self.group)
+        with self._waiting():
+            dist.all_gather_object(found, value, group=self.group)
         return found
 
     def from_first(self, value: _T) -> _T:
@@ -80,10 +93,22 @@ class Axis:
         if self.group is None:
             return value
         values: list[Any] = [value]
-        dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
+        with self._waiting():
+            dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
         return values[0]
+
+    def copy_from(self, place: int, tensor: Tensor) -> Tensor:
+        """The tensor of the process at `place`, written over all others'. Returns the same one."""
+        if self.group is not None:
+            with self._waiting():
+                dist.broadcast(tensor, src=self.ranks[place], group=self.group)
+        return tensor
 
     def barrier(self) -> None:
         """Wait until every process of the axis is here."""
         if self.group is not None:
-            dist.barrier(group=self.group)
+            with self._waiting():
+                dist.barrier(group=self.group)
+
+    def _waiting(self) -> AbstractContextManager[None]:
+        return waiting_for([rank for rank in self.ranks if rank != self.rank], self.rank)
