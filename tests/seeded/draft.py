@@ -23,8 +23,8 @@ class Draft:
 
     path, at_key, part, last: the token that is wrong: the value there or its key, or of the value's
     text the first (last) occurrence of `part`. text: the whole spec's, where no tree tells the
-    place; then `part` is looked for in it. files: name in the spec's folder -> content; a tuple
-    names a folder to copy. row: file and line of a wrong row.
+    place; then `part` is looked for in it. raw: its bytes, if they are no text. files: name in the
+    spec's folder -> content; a tuple names a folder to copy. row: file and line of a wrong row.
     """
 
     spec: Spec
@@ -34,6 +34,7 @@ class Draft:
     part: str = ""
     last: bool = False
     text: str | None = None
+    raw: bytes | None = None
     settings: list[str] = field(default_factory=list[str])
     files: dict[str, str | bytes | tuple[str]] = field(
         default_factory=dict[str, str | bytes | tuple[str]]

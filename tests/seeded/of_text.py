@@ -40,6 +40,19 @@ for _code, (_line, _part) in _LINES.items():
 assert set(_LINES) <= set(SEEDED)
 
 
+@seeded("SP0002")
+def not_utf_8(draft: Draft) -> None:
+    before = as_yaml(draft.spec) + "# caf"
+    draft.raw = before.encode() + b"\xe9\n"
+    draft.text, draft.part = before + "\ufffd\n", "\ufffd"
+
+
+@seeded("SP0003")
+def too_large(draft: Draft) -> None:
+    draft.text = as_yaml(draft.spec) + "# row\n" * draft.draw(st.integers(30_000, 200_000))
+    draft.part = ""
+
+
 @seeded("SP0004")
 def control_character(draft: Draft) -> None:
     draft.line(f"# {chr(draft.draw(st.integers(1, 8)))}\n", "")
