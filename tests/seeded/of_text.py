@@ -128,7 +128,7 @@ def setting_inside_value(draft: Draft) -> None:
 
 @seeded("SP0041")
 def setting_of_no_task(draft: Draft) -> None:
-    draft.settings, draft.part = [f"tasks.{draft.task}_.weight=2"], f"{draft.task}_"
+    draft.settings, draft.part = ["tasks.no-such-task.weight=2"], "no-such-task"
 
 
 @seeded("SP0050")
