@@ -9,6 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.launch_strategies import launch_sections
+from tests.launch_strategies import some as _some
+from tests.launch_strategies import words as _words
+
 Spec = dict[str, Any]
 Path = tuple[str | int, ...]
 
@@ -28,13 +32,7 @@ def as_yaml(spec: Mapping[str, Any], depth: int = 0) -> str:
     return "\n".join(lines) + ("\n" if depth == 0 else "")
 
 
-def _some(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Any of the keys, each with a value of its strategy."""
-    return st.fixed_dictionaries({}, optional=optional)
-
-
 names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
-_words = st.text("abc XYZ:#'\"\\\u00e9\u4e2d\U0001f600\n", min_size=1, max_size=12)
 
 
 @st.composite
@@ -217,12 +215,6 @@ def inference(draw: st.DrawFn) -> Spec:
     )
 
 
-_SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD")
-variables = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True).filter(
-    lambda name: not name.endswith(_SECRET)
-)
-
-
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
     """A whole spec, of which nothing is to be said."""
@@ -233,17 +225,11 @@ def specs(draw: st.DrawFn) -> Spec:
         "tasks": draw(st.dictionaries(names, tasks(), min_size=1, max_size=3)),
     }
     spec["model"] |= draw(_some(dtype=st.sampled_from(["float32", "bfloat16"])))
-    launch = _some(
-        target=st.just("local"),
-        setup=st.lists(_words, max_size=2),
-        environment=st.dictionaries(variables, _words, max_size=2),
-    )
     spec |= draw(
         _some(
             prompt_learning=prompt_learning(),
             parallelism=parallelism(),
             inference=inference(),
-            launch=launch,
         )
     )
     if draw(st.booleans()):
@@ -251,6 +237,11 @@ def specs(draw: st.DrawFn) -> Spec:
         is_free = is_free_table(spec.get("prompt_learning", {}))
         spec["training"] = draw(training(replicas, is_free_table=is_free))
         _without_idle_validation(spec)
+    layout = spec.get("parallelism", {})
+    if layout.get("num_nodes", 1) > 1:
+        spec["launch"] = {"target": "slurm"}
+    else:
+        spec |= draw(_some(launch=launch_sections(has_gpus=layout.get("accelerator") != "cpu")))
     return spec
 
 

@@ -51,6 +51,7 @@ def early_stopping(draft: Draft) -> None:
 
 @seeded("SP0236")
 def precision_of_device(draft: Draft) -> None:
+    draft.drop("launch")
     draft.give("cpu", "parallelism", "accelerator")
     draft.wrong("16-mixed", "training", "precision")
 
