@@ -1,5 +1,6 @@
 """The data files that a spec names."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from softprompt_plan.hub_data import HubData, HubDataFault, is_hub_data, parse_h
 from softprompt_plan.paths import UnsetVariableError
 from softprompt_plan.row_files import COMPRESSED, FORMATS, is_known_format
 from softprompt_plan.vocabulary import Split
+
+# `owner/name`, as on the hub; a file has an ending
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w-]*/[A-Za-z0-9][\w-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,8 @@ def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
         hints = [f"it is a folder; name its files: `{path.text.rstrip('/')}/*.jsonl`"]
     elif meant:
         hints = [f"did you mean `{meant}`?"]
+    elif _HUB_NAME.fullmatch(path.text):
+        hints = [f"a data set of the hub is written `hf:{path.text}[train]`"]
     elif not names:
         hints = ["the folder is missing or empty; paths are relative to the spec's folder"]
     written = path.text.rpartition("/")[2] == file.name  # not hidden in a variable
