@@ -25,6 +25,12 @@ from tests.compiler.pages import (
 
 FOLDER = Path(softprompt_compiler.__file__).parent / "explanations"
 PAGES = sorted(FOLDER.glob("*.md"))
+# Rules that speak of two places of a spec, each of which gets a label.
+TWO_PLACES = """
+SP0007 SP0110 SP0201 SP0202 SP0203 SP0204 SP0205 SP0211 SP0212 SP0213 SP0214 SP0215 SP0217 SP0220
+SP0221 SP0222 SP0223 SP0230 SP0231 SP0232 SP0233 SP0234 SP0235 SP0236 SP0237 SP0241 SP0242 SP0250
+SP0291 SP0313 SP0319 SP0322 SP0323 SP0324 SP0325 SP0332 SP0353 SP0354 SP0355 SP0356 SP0358
+"""
 HEADINGS = ["Why", "Wrong", "Right"]
 
 
@@ -73,6 +79,8 @@ def test_a_page_shows_its_own_fault_and_its_cure(
             assert [path.stem] * len(found) == [each.code for each in found]
             actual[block] = shown(found)
             wrong = wrong or (is_wrong and bool(found))
+            if path.stem in TWO_PLACES:
+                assert all(each.secondary for each in found)
         elif block.kind == "console":
             actual[block] = console(block.text, capsys)
             wrong = wrong or (is_wrong and f"[{path.stem}]" in actual[block])
