@@ -12,12 +12,11 @@ from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
-from softprompt_compiler.suggest import nearest
 from softprompt_compiler.tree import ScalarNode, SequenceNode, Tree
 from softprompt_compiler.world import World
 from softprompt_plan.hub_data import HubData, HubDataFault, is_hub_data, parse_hub_data
 from softprompt_plan.paths import UnsetVariableError
-from softprompt_plan.row_files import COMPRESSED, FORMATS, is_known_format
+from softprompt_plan.row_formats import COMPRESSED, FORMATS, is_known_format
 from softprompt_plan.vocabulary import Split
 
 # `owner/name`, as on the hub; a file has an ending
@@ -95,6 +94,8 @@ def _unknown_format(path: DataPath, file: Path) -> Diagnostic:
 
 
 def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
+    from softprompt_compiler.suggest import nearest  # only a fault needs it
+
     names = world.names_in(file.parent)
     meant = nearest(file.name, names)
     hints: list[str] = []
