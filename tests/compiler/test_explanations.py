@@ -11,6 +11,7 @@ import softprompt_compiler
 from softprompt_compiler.catalogue import RULES
 from softprompt_compiler.cli import validate
 from softprompt_compiler.diagnostic import Diagnostic, Severity
+from softprompt_compiler.lock import content as lock_content
 from tests.compiler.pages import (
     SPEC,
     Block,
@@ -69,6 +70,8 @@ def test_a_page_shows_its_own_fault_and_its_cure(
         is_wrong = block.heading == "Wrong"
         if path.stem == "SP0305":
             monkeypatch.setitem(sys.modules, "pyarrow", None if is_wrong else pyarrow)
+        if path.stem.startswith("SP037"):
+            _change_what_was_locked(path.stem, block, monkeypatch, actual)
         if block.kind == "yaml" and not block.name:
             spec = block.text
             Path(SPEC).write_text(spec, "utf-8")
@@ -86,6 +89,16 @@ def test_a_page_shows_its_own_fault_and_its_cure(
             wrong = wrong or (is_wrong and f"[{path.stem}]" in actual[block])
     assert wrong, "no block under `Wrong` shows the rule"
     settle(path, actual, update=update_golden)
+
+
+def _change_what_was_locked(
+    code: str, block: Block, monkeypatch: pytest.MonkeyPatch, before: dict[Block, str]
+) -> None:
+    """A file of the page, when its turn comes; softprompt itself, once something is locked."""
+    if block.name:
+        Path(block.name).write_text(block.text, "utf-8")
+    elif code == "SP0375" and before:
+        monkeypatch.setattr(lock_content, "__version__", "0.2.0")
 
 
 def _found(code: str, text: str, folder: Path) -> list[Diagnostic]:

@@ -17,6 +17,7 @@ from softprompt_compiler.cli.folder import write_files
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
+    Locked,
     NoData,
     Out,
     Runs,
@@ -35,10 +36,13 @@ def run(
     settings: Settings = None,
     no_data: NoData = False,
     strict: Strict = False,
+    locked: Locked = False,
     color: Color = ColorChoice.AUTO,
 ) -> None:
     """Compile a spec, train it and evaluate it."""
-    emitted = _write(spec, out, settings, color, read_data=not no_data, strict=strict)
+    emitted = _write(
+        spec, out, settings, color, read_data=not no_data, strict=strict, locked=locked
+    )
     code = _start(["bash", str(emitted.folder / "launch.sh")], runs)
     if code == 0:
         folder = Path(_runs_folder(runs)) / emitted.run_name
@@ -102,8 +106,17 @@ def _write(
     *,
     read_data: bool,
     strict: bool = False,
+    locked: bool = False,
 ) -> Emitted:
-    emitted = emit(spec, out, settings or [], read_data=read_data, strict=strict, color=color)
+    emitted = emit(
+        spec,
+        out,
+        settings or [],
+        read_data=read_data,
+        strict=strict,
+        locked=locked,
+        color=color,
+    )
     write_files(emitted.folder, emitted.files)
     if missing := missing_packages():
         raise CommandFailure(
