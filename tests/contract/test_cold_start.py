@@ -12,7 +12,6 @@ from tests.compiler.specs import SPEC
 # Modules of others that are slow to import, and ours that only a fault, a row or an output needs
 NOT_FOR_A_SOUND_SPEC = [
     "datasets",
-    "difflib",
     "email",
     "hypothesis",
     "importlib.metadata",
