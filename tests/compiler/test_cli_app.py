@@ -43,7 +43,7 @@ def test_the_commands_and_their_options_are_these() -> None:
                 *["--locked", "--strict", "-o"],
             ]
         ),
-        "run": sorted([*common, "--locked", "--no-data", "--strict"]),
+        "run": sorted([*common, "--locked", "--no-data", "--smoke", "--strict"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
         "lock": ["--all-weights", "--color", "--set"],

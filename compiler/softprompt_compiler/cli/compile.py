@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,16 +26,18 @@ from softprompt_compiler.cli.spec_file import SpecFile, read_spec
 from softprompt_compiler.render.report import Report
 from softprompt_compiler.source import SourceFile
 
+if TYPE_CHECKING:
+    from softprompt_plan.plan import Plan
+
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
-    """A compiled spec: its files, the folder they belong in, and the name of its run."""
+    """A compiled spec: its files, the folder they belong in, and its plan."""
 
     files: dict[str, str]
     folder: Path
     spec_folder: Path
-    run_name: str
-    tasks: tuple[str, ...]
+    plan: "Plan"
 
 
 def compile_(  # noqa: PLR0913, PLR0917 an argument an option
@@ -127,8 +129,7 @@ def _compile(
         files=compiled.files,
         folder=folder,
         spec_folder=file.folder,
-        run_name=compiled.plan.name,
-        tasks=tuple(task.name for task in compiled.plan.tasks),
+        plan=compiled.plan,
     )
     return emitted, report
 
