@@ -94,7 +94,7 @@ def by_name(findings: Any) -> dict[str, Finding]:
 def test_every_line_is_there_for_people_and_for_tools(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    human = call(capsys, "doctor")
+    human = call(capsys, "doctor", "--runs", "mine")
     tools = call(capsys, "doctor", "-o", "json")
     value = json.loads(tools.out)
 
@@ -107,7 +107,7 @@ def test_every_line_is_there_for_people_and_for_tools(
     names = [finding["name"] for finding in value["findings"]]
     assert {"python", "packages", "torch", "gpu", "memory", "runs", "cache", "hub"} <= set(names)
     assert not (folder / "cache").exists()
-    assert not (folder / "runs").exists()
+    assert not (folder / "mine").exists()
 
 
 def test_a_problem_is_exit_code_1_and_says_what_to_do(
