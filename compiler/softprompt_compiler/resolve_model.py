@@ -10,15 +10,14 @@ from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Tree
-from softprompt_compiler.weight_diagnostics import weight_diagnostics
 from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
 
 _MOST_NAMES = 3  # of neighbours in a message
 _UNCHECKED = (
-    "not checked: `max_seq_length` against the model's positions, rows and `init.text` in tokens, "
-    "and whether the tokenizer has BOS and EOS"
+    "not checked: `max_seq_length` against the model's positions, `parallelism` against its heads "
+    "and layers, rows and `init.text` in tokens, and whether there are BOS and EOS"
 )
 
 
@@ -46,6 +45,8 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     found = world.locate_model(source, revision)
     if isinstance(found, Located):
         return _read_facts(source, found, span, world)
+    if found.unbuilt is not None:
+        return _facts_of_unbuilt(found.unbuilt, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
     return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span, world),))
 
@@ -56,8 +57,24 @@ def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelF
     except ModelFactsError as error:
         fault = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
         return ModelFiles(kind=found.kind, diagnostics=(fault,))
+    if found.kind is ModelSourceKind.GGUF:  # whose tensors have been looked at
+        return ModelFiles(kind=found.kind, files=found, facts=facts)
+    from softprompt_compiler.weight_diagnostics import weight_diagnostics
+
     faults = tuple(weight_diagnostics(source, facts, span))
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
+
+
+def _facts_of_unbuilt(found: Located, span: Span, world: World) -> ModelFiles:
+    """The facts of a model that no run can use yet: the spec is checked against it all the same."""
+    hint = "convert it to a Hugging Face folder; rows are not checked in tokens until then"
+    unbuilt = field.NOT_BUILT_YET.at(span, feature="running a NeMo checkpoint", help=hint)
+    try:
+        facts = world.model_facts(found)
+    except ModelFactsError as error:
+        note = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
+        return ModelFiles(kind=found.kind, diagnostics=(unbuilt, note))
+    return ModelFiles(kind=found.kind, facts=facts, diagnostics=(unbuilt,))
 
 
 def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagnostic:
@@ -72,9 +89,6 @@ def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagno
             hints.append("a run downloads it from the Hugging Face hub")
             notes = (*_not_a_folder(source, world), _UNCHECKED)
             return rules.MODEL_NOT_HERE.at(span, source=source, notes=notes, help=hints, fix=fix)
-        case NotFoundKind.UNSUPPORTED if ".nemo" in source.lower() or "NeMo" in found.reason:
-            hint = "convert it to a Hugging Face folder"
-            return field.NOT_BUILT_YET.at(span, feature="reading NeMo checkpoints", help=hint)
         case NotFoundKind.UNSUPPORTED:
             return rules.MODEL_UNREADABLE.at(span, reason=found.reason, help=hints, fix=fix)
         case _:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from softprompt_plan.paths import UnsetVariableError, expand
+from softprompt_plan.user_folders import hub_cache_path
 from softprompt_plan.vocabulary import ModelSourceKind
 
 _PACKAGE = "package:"
@@ -40,13 +41,15 @@ class Located:
 class NotFound:
     """No files. `reason` is a plain sentence; `suggestions` are sources that were perhaps meant.
 
-    package: the Python package that is not installed, where that is why.
+    package: the Python package that is not installed, where that is why. unbuilt: what is there,
+    and cannot be run yet.
     """
 
     kind: NotFoundKind
     reason: str
     suggestions: tuple[str, ...] = ()
     package: str | None = None
+    unbuilt: Located | None = None
 
 
 def source_kind(
@@ -98,7 +101,7 @@ def _folder(text: str, folder: Path) -> Located | NotFound:
     if (folder / "config.json").is_file():
         return Located(kind=ModelSourceKind.FOLDER, path=folder)
     if "model_config.yaml" in names:
-        return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO)
+        return _nemo(folder)
     files = tuple(str(PurePath(text) / name) for name in names if name.endswith(".gguf"))
     reason = f"the folder `{text}` has no config.json"
     return NotFound(kind=NotFoundKind.MISSING, reason=reason, suggestions=files)
@@ -109,10 +112,15 @@ def _file(text: str, path: Path) -> Located | NotFound:
     if suffix == ".gguf":
         return Located(kind=ModelSourceKind.GGUF, path=path)
     if suffix == ".nemo":
-        return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO)
+        return _nemo(path)
     reason = f"`{text}` is a file; a model is a folder with config.json, or a .gguf file"
     folder = (str(PurePath(text).parent),) if (path.parent / "config.json").is_file() else ()
     return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=reason, suggestions=folder)
+
+
+def _nemo(path: Path) -> NotFound:
+    found = Located(kind=ModelSourceKind.NEMO, path=path)
+    return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO, unbuilt=found)
 
 
 def _in_package(text: str) -> Located | NotFound:
@@ -158,7 +166,7 @@ def _is_hub_id(text: str) -> bool:
 def _in_hub_cache(
     hub_id: str, revision: str, environment: Mapping[str, str], suggestions: tuple[str, ...]
 ) -> Located | NotFound:
-    folder = _hub_cache(environment) / f"models--{hub_id.replace('/', '--')}"
+    folder = hub_cache_path(environment) / f"models--{hub_id.replace('/', '--')}"
     name = PurePath(revision)
     if not name.is_absolute() and ".." not in name.parts:
         pointer = folder / "refs" / name
@@ -168,15 +176,6 @@ def _in_hub_cache(
             return Located(kind=ModelSourceKind.HUB, path=snapshot)
     reason = f"`{hub_id}` is not a folder here, nor in the Hugging Face cache of this machine"
     return NotFound(kind=NotFoundKind.HUB, reason=reason, suggestions=suggestions)
-
-
-def _hub_cache(environment: Mapping[str, str]) -> Path:
-    """huggingface_hub's cache, by the variables that it reads."""
-    if named := environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(named).expanduser()
-    cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    home = environment.get("HF_HOME") or f"{cache}/huggingface"
-    return Path(home).expanduser() / "hub"
 
 
 def _near_paths(text: str, spec_folder: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softprompt_compiler.diagnostic import Diagnostic
-from softprompt_compiler.render import github, human
+from softprompt_compiler.render import github, gitlab, human, junit, sarif, step_summary
 from softprompt_compiler.render import json as json_form
 from softprompt_compiler.render.report import Report
 from softprompt_compiler.secrets import masked, secrets_in
@@ -31,7 +31,16 @@ TOKENS = (
 def _outputs(found: list[Diagnostic]) -> list[str]:
     report = Report.of("spec.yaml", found)
     shown = "".join(human.render_diagnostic(each, human.Style()) for each in found)
-    return [shown, "".join(json_form.render([report])), github.render([report])]
+    here = Path("/here")
+    return [
+        shown,
+        "".join(json_form.render([report])),
+        github.render([report]),
+        json.dumps(json.loads(sarif.render([report], here))["runs"][0]["results"]),  # no pages
+        gitlab.render([report], here),
+        junit.render([report], strict=True),
+        step_summary.render([report], strict=True),
+    ]
 
 
 @pytest.mark.parametrize("token", TOKENS)

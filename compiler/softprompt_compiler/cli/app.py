@@ -18,6 +18,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "init": "init",
     "validate": "validate",
+    "lock": "lock",
     "preview": "preview",
     "plan": "plan",
     "compile": "compile",
@@ -27,6 +28,7 @@ COMMANDS = {
     "fmt": "fmt",
     "diff": "diff",
     "test": "spec_test",
+    "doctor": "doctor",
     "explain": "explain",
     "schema": "explain",
 }

@@ -28,6 +28,9 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import ModelDtype, Precision
 
+# Gemma 2 caps its scores, which then are kept in full; that is not among the formulas.
+_NOT_RECKONED = frozenset({"gemma2"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuForecast:
@@ -83,7 +86,7 @@ def forecast_of(plan: Plan, resolved: ResolvedSpec, data: DataReport | None) -> 
     facts = resolved.model.facts
     if facts is None:
         missing = "the base model's config is not on this machine"
-    elif facts.shape is None:
+    elif facts.shape is None or facts.family in _NOT_RECKONED:
         missing = f"how models of the family `{facts.family}` use memory is not known"
     else:
         model = _model_forecast(plan, facts, facts.shape, rows, batches)

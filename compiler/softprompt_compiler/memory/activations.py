@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from softprompt_compiler.memory import blocks
 from softprompt_compiler.memory.batch import PackedShape
-from softprompt_compiler.memory.blocks import BlockSizes
+from softprompt_compiler.memory.block_sizes import BlockSizes
 from softprompt_compiler.memory.model_shape import ModelShape
 from softprompt_compiler.memory.term import Term, term, total
 from softprompt_compiler.memory.weights import num_matrix_values
@@ -75,7 +75,7 @@ def peak(step: StepShape) -> Peak:
 def _moments(step: StepShape) -> Iterator[Peak]:
     number, last = _full_blocks(step)
     if number:
-        yield _backward(step, number, step.block(), "the MLP of a block")
+        yield _backward(step, number - 1, step.block(), "the MLP of a block")
     if last is not None:
         yield _backward(step, number, last, "the MLP of the last block")
     if step.shape.is_lean:
@@ -142,11 +142,11 @@ def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
         yield Peak(moment="the attention of the last block", terms=found)
 
 
-def _backward(step: StepShape, number: int, sizes: BlockSizes, moment: str) -> Peak:
-    """In the MLP of the last of `number` blocks at all tokens, or of the one after these."""
-    full = [each.times("", number) for each in blocks.saved(step.block(), step.mode)]
-    own = [_of_last(each) for each in blocks.saved(sizes, step.mode)]
-    is_last = sizes.wanted != sizes.tokens
-    again = (*blocks.recomputed(sizes, step.mode), *blocks.working(sizes))
-    terms = (*(full if number else ()), *(own if is_last else ()), *again, *_shared(step))
+def _backward(step: StepShape, num_others: int, sizes: BlockSizes, moment: str) -> Peak:
+    """In the MLP of a block, after so many others that compute all tokens."""
+    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
+    own = blocks.while_going_back(sizes, step.mode)
+    if sizes.wanted != sizes.tokens:
+        own = tuple(_of_last(each) for each in own)
+    terms = (*(others if num_others else ()), *own, *blocks.working(sizes), *_shared(step))
     return Peak(moment=moment, terms=terms)

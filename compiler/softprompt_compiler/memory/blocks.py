@@ -11,88 +11,13 @@ tensor-parallel rank's.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from softprompt_compiler.memory.model_shape import ModelShape
-from softprompt_compiler.memory.term import Factor, Term, term
+from softprompt_compiler.memory.block_sizes import BlockSizes
+from softprompt_compiler.memory.term import Term, term
 from softprompt_plan.vocabulary import ActivationsCheckpoint
 
 # transformers' names of GELU's tanh form that are written in steps, each of which is kept
 _STEPWISE = frozenset({"gelu_new", "gelu_fast"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockSizes:
-    """One block's numbers on one rank. rooted: of `tokens`, in rows that continue nothing.
-
-    wanted: tokens that the block's result is needed at. longest: queries and keys of the row that
-    has most. residual_bytes, cast_values: under mixed precision with weights of 32 bits, bytes of a
-    value of the residual stream, and weights and attention masks that are kept in 16 bits beside.
-    """
-
-    shape: ModelShape
-    value_bytes: int
-    tokens: int
-    wanted: int
-    rooted: int
-    joined: int
-    longest: tuple[int, int]
-    tensor_parallel: int = 1
-    residual_bytes: int | None = None
-    cast_values: int = 0
-    cast_masks: int = 0
-
-    @property
-    def w(self) -> Factor:
-        """Bytes of a value of the residual stream: float32 under mixed precision."""
-        return (
-            ("b", self.value_bytes) if self.residual_bytes is None else ("w", self.residual_bytes)
-        )
-
-    @property
-    def b(self) -> Factor:
-        """Bytes of a value of the model's type."""
-        return "b", self.value_bytes
-
-    @property
-    def r(self) -> Factor:
-        """Tokens with gradients."""
-        return "R", self.tokens
-
-    @property
-    def n(self) -> Factor:
-        """Wanted tokens."""
-        return ("R", self.tokens) if self.wanted == self.tokens else ("N", self.wanted)
-
-    @property
-    def j(self) -> Factor:
-        """Gathered keys."""
-        return "J", self.joined
-
-    @property
-    def d(self) -> Factor:
-        """Width."""
-        return "D", self.shape.width
-
-    @property
-    def h(self) -> Factor:
-        """Heads of the rank."""
-        return "H", self.shape.num_heads // self.tensor_parallel
-
-    @property
-    def g(self) -> Factor:
-        """Key/value heads of the rank."""
-        return "G", self.shape.num_kv_heads // self.tensor_parallel
-
-    @property
-    def e(self) -> Factor:
-        """Width of a head."""
-        return "E", self.shape.head_dim
-
-    @property
-    def m(self) -> Factor:
-        """Width of the rank's MLP."""
-        return "M", self.shape.mlp_width // self.tensor_parallel
 
 
 def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
@@ -118,15 +43,15 @@ def _cast_weights(sizes: BlockSizes) -> Iterator[Term]:
         yield term("attention masks in 16 bits", ("Q", sizes.cast_masks), 2)
 
 
-def recomputed(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
-    """What is computed again, all at once, before a block's backward pass."""
-    if mode is ActivationsCheckpoint.NONE or (
-        sizes.shape.is_lean and mode is ActivationsCheckpoint.SELECTIVE
-    ):
-        return ()  # lean blocks compute the core of attention again, when the MLP is done
-    kept = {each.name for each in saved(sizes, mode)}
-    everything = saved(sizes, ActivationsCheckpoint.NONE)
-    return tuple(each for each in everything if each.name not in kept)
+def while_going_back(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
+    """What a block holds in the backward pass of its MLP, beside that pass's own gradients.
+
+    A block that is computed again holds what it would have kept; what it did keep is among it, or
+    is dropped. Lean blocks compute the core of attention again later, when the MLP is done.
+    """
+    if sizes.shape.is_lean and mode is ActivationsCheckpoint.SELECTIVE:
+        return saved(sizes, mode)
+    return saved(sizes, ActivationsCheckpoint.NONE)
 
 
 def working(sizes: BlockSizes) -> tuple[Term, ...]:

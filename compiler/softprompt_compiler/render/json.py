@@ -76,7 +76,7 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         ],
         "notes": list(diagnostic.notes),
         "help": list(diagnostic.help),
-        "fixes": [_fix(diagnostic.fix)] if diagnostic.fix else [],
+        "fixes": [_fix(diagnostic.shown_fix)] if diagnostic.shown_fix else [],
     }
 
 

@@ -117,8 +117,8 @@ def _result(places: _Places, diagnostic: Diagnostic, index: int) -> dict[str, An
             {"id": number, **_location(places, label)}
             for number, label in enumerate(diagnostic.secondary, start=1)
         ]
-    if diagnostic.fix and not _is_of_setting(diagnostic.fix):
-        result["fixes"] = [_fix(places, diagnostic, diagnostic.fix)]
+    if (fix := diagnostic.shown_fix) and not _is_of_setting(fix):
+        result["fixes"] = [_fix(places, diagnostic, fix)]
     return result
 
 

@@ -1,5 +1,6 @@
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,11 +137,12 @@ def test_slurm_processes_meet_on_the_first_node_of_the_step() -> None:
     assert rendezvous({"MASTER_ADDR": "a", "MASTER_PORT": "5"}) == {}
 
 
-def unanswered(plan: ParallelismPlan) -> str:
-    """What rank 1 says when rank 0 comes too late."""
-    mesh = join_mesh(plan, {**os.environ, TIMEOUT_VARIABLE: "1"})
+def unanswered(plan: ParallelismPlan, done: Path) -> str:
+    """What rank 1 says when rank 0 does not answer. Making the groups must fit in the time too."""
+    mesh = join_mesh(plan, {**os.environ, TIMEOUT_VARIABLE: "5"})
     if mesh.rank == 0:
-        time.sleep(3)
+        while not done.exists():
+            time.sleep(0.1)
         return ""
     try:
         if mesh.pipeline.size == 2:
@@ -148,11 +150,16 @@ def unanswered(plan: ParallelismPlan) -> str:
         mesh.data.add(torch.zeros(2))
     except RunFailure as failure:
         return failure.message
+    finally:
+        done.touch()
     return "nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [layout(devices=2), layout(pipeline=2, devices=2)])
-def test_who_does_not_answer_in_time_is_named(two: Processes, sizes: ParallelismPlan) -> None:
-    _, found = two.run(unanswered, sizes)
+def test_who_does_not_answer_in_time_is_named(
+    two: Processes, sizes: ParallelismPlan, tmp_path: Path
+) -> None:
+    _, found = two.run(unanswered, sizes, tmp_path / "done")
 
     assert found.startswith("Process 1 waited in vain for process 0: ")
