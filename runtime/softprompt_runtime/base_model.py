@@ -4,8 +4,8 @@ Shapes: L tokens of a packed batch, N chosen positions of it, D width, V vocabul
 """
 
 import inspect
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, final
 
@@ -24,6 +24,8 @@ from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
 from softprompt_runtime.parallel.mesh import Mesh, single_process
+from softprompt_runtime.parallel.regions import Region, tokens_shared_out
+from softprompt_runtime.parallel.tensor_model import TensorShards
 from softprompt_runtime.row_layout import RowLayout
 from softprompt_runtime.run import Run
 
@@ -60,17 +62,22 @@ class BaseModel:
         *,
         mesh: Mesh | None = None,
         checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
+        shards: TensorShards | None = None,
     ) -> None:
         """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        mesh: the processes that this is one replica of; None: it is alone. checkpoint: what a
-        backward pass computes again. Raises RunFailure for a model that is not causal, or whose
-        logits can be reproduced by neither way.
+        mesh: the processes that this is one replica of, or a part of one; None: it is alone.
+        checkpoint: what a backward pass computes again. shards: of a model that holds this
+        process's parts already; a whole one is cut where the mesh asks for it. Raises RunFailure
+        for a model that is not causal, or whose logits can be reproduced by neither way.
         """
         self.mesh = single_process() if mesh is None else mesh
         self.hf_model = hf_model.requires_grad_(False).eval()
-        self.facts: ModelFacts = facts_of(hf_model)
-        self.fingerprint: str = fingerprint_of(hf_model)
+        self.shards = shards or _cut(hf_model, self.mesh)
+        self.facts: ModelFacts = facts_of(hf_model) if self.shards is None else self.shards.facts
+        self.fingerprint: str = fingerprint_of(hf_model, self.shards)
+        if self.shards is not None:
+            self.shards.connect(hf_model)
         self._checkpoint = checkpoint
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
@@ -115,7 +122,7 @@ class BaseModel:
         except IndexError:
             raise RunFailure(
                 f"The tokenizer gives the id {int(ids_L.max())}, and the base model has "
-                f"{len(embeddings.weight)} embeddings",
+                f"{self._num_embeddings} embeddings",
                 "Take the tokenizer's files from where the model comes from.",
             ) from None
 
@@ -144,8 +151,20 @@ class BaseModel:
         return packed_hidden_states(run, embeddings_LD, position_ids_L, layout, at_N)
 
     def project(self, hidden_ND: Tensor) -> Tensor:
-        """(N, V): logits, with the scale and soft cap of the model's own head."""
-        logits_NV = self.hf_model.get_output_embeddings()(hidden_ND)
+        """(N, V): logits, with the scale and soft cap of the model's own head.
+
+        Without a gradient where the vocabulary is shared out over processes.
+        """
+        return self._scaled(self.hf_model.get_output_embeddings()(hidden_ND))
+
+    def project_own(self, hidden_ND: Tensor) -> Tensor:
+        """(N, C): logits of this process's part of the vocabulary, differentiable.
+
+        The gradient in hidden_ND is to be summed over the tensor axis.
+        """
+        return self._scaled(self.hf_model.get_output_embeddings().own_logits(hidden_ND))
+
+    def _scaled(self, logits_NV: Tensor) -> Tensor:
         if self.facts.logit_scale != 1.0:
             logits_NV = logits_NV * self.facts.logit_scale
         cap = self.facts.logit_softcap
@@ -154,16 +173,27 @@ class BaseModel:
     def _run_lean(
         self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
     ) -> Tensor:
-        run = LeanRun.of(self._trunk, embeddings_LD, position_ids_L, rows, self._checkpoint)
+        region = Region(axis=self.mesh.tensor, num_tokens=self._shared_out(embeddings_LD))
+        run = LeanRun.of(self._trunk, embeddings_LD, position_ids_L, rows, self._checkpoint, region)
         return lean_hidden_states(self._trunk, embeddings_LD, run, at_N)
 
     def _run_packed(
         self, embeddings_LD: Tensor, position_ids_L: Tensor, rows: Rows, at_N: Tensor | None
     ) -> Tensor:
-        context = partial(packed_rows, self.hf_model.config.get_text_config(), rows)
+        config = self.hf_model.config.get_text_config()
+        context = partial(_packed, config, rows, self._shared_out(embeddings_LD))
         with context():
             hidden_LD = self._trunk_of(embeddings_LD[None], position_ids_L[None], None, context)[0]
         return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
+
+    def _shared_out(self, embeddings_LD: Tensor) -> int | None:
+        """L where the processes share out hidden states over tokens."""
+        return len(embeddings_LD) if self.mesh.sequence_parallel else None
+
+    @property
+    def _num_embeddings(self) -> int:
+        own = self.hf_model.get_input_embeddings().weight
+        return own.shape[0] if self.shards is None else self.shards.num_embeddings
 
     def _trunk_of(
         self,
@@ -182,3 +212,18 @@ class BaseModel:
                 inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions
             )
         return output.last_hidden_state
+
+
+def _cut(hf_model: Any, mesh: Mesh) -> TensorShards | None:
+    """Cut a whole model to this process's part, if the mesh has a tensor axis."""
+    if mesh.tensor.size == 1:
+        return None
+    shards = TensorShards.of(hf_model, mesh.tensor)
+    shards.cut(hf_model)
+    return shards
+
+
+@contextmanager
+def _packed(config: Any, rows: Rows, num_shared_out: int | None) -> Generator[None]:
+    with packed_rows(config, rows), tokens_shared_out(num_shared_out):
+        yield

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from softprompt_plan.vocabulary import ActivationsCheckpoint
 from tests.runtime.parallel.layout_runs import (
     Outcome,
     difference,
@@ -59,3 +60,35 @@ def test_two_replicas_train_and_predict_as_one(singles: Singles, two: Processes)
 
 def test_replicas_share_out_batches_that_do_not_divide(singles: Singles, four: Processes) -> None:
     check_same(singles, four, "llama", data=4, training={"micro_batch_size": 1})
+
+
+@pytest.mark.parametrize("sequence_parallel", [False, True])
+def test_two_shards_train_and_predict_as_one(
+    singles: Singles, two: Processes, sequence_parallel: bool
+) -> None:
+    check_same(singles, two, "llama", tensor=2, sequence_parallel=sequence_parallel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoint", ActivationsCheckpoint)
+@pytest.mark.parametrize("sequence_parallel", [False, True])
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "gpt_neox"])
+def test_two_replicas_of_two_shards_train_and_predict_as_one(
+    singles: Singles,
+    four: Processes,
+    model_type: str,
+    sequence_parallel: bool,
+    checkpoint: ActivationsCheckpoint,
+) -> None:
+    changes = {"sequence_parallel": sequence_parallel, "activations_checkpoint": checkpoint}
+
+    check_same(singles, four, model_type, tensor=2, data=2, **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "gpt_neox"])
+@pytest.mark.parametrize("changes", [{"data": 2}, {"tensor": 2}], ids=["data", "tensor"])
+def test_two_processes_train_and_predict_as_one(
+    singles: Singles, two: Processes, model_type: str, changes: dict[str, Any]
+) -> None:
+    check_same(singles, two, model_type, **changes)

@@ -1,0 +1,120 @@
+"""A transformers model whose layers are shared out over tensor-parallel processes.
+
+Its modules stay what they are, with smaller weights; hooks let the processes meet where a part of a
+block begins and ends (regions.py), so that padded batches, masks and caches work as ever.
+"""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from transformers.pytorch_utils import Conv1D
+
+from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, facts_of, part
+from softprompt_runtime.parallel.axis import Axis
+from softprompt_runtime.parallel.regions import region_here
+from softprompt_runtime.parallel.tensor_split import Share, shares_of
+from softprompt_runtime.parallel.vocabulary import VocabularyShard
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TensorShards:
+    """How one model lies on the processes of a tensor axis.
+
+    facts: of the whole model. shares: by parameter name. vocabulary: of its head.
+    """
+
+    axis: Axis
+    facts: ModelFacts
+    shares: dict[str, Share]
+    vocabulary: VocabularyShard
+
+    @staticmethod
+    def of(hf_model: Any, axis: Axis) -> "TensorShards":
+        """For a whole model, or one without values. Raises RunFailure if it cannot be split."""
+        shares, facts = shares_of(hf_model, axis), facts_of(hf_model)
+        vocabulary = VocabularyShard(axis=axis, total=facts.vocab_size)
+        return TensorShards(axis=axis, facts=facts, shares=shares, vocabulary=vocabulary)
+
+    @property
+    def num_embeddings(self) -> int:
+        """Rows of the whole embedding."""
+        assert self.facts.layout is not None
+        return self.shares[f"{self.facts.layout.embeddings}.weight"].shape[0]
+
+    def shape_of(self, name: str, own: Tensor) -> tuple[int, ...]:
+        """Of the whole weight `name`."""
+        share = self.shares.get(name)
+        return tuple(own.shape) if share is None else share.shape
+
+    def signs(self, name: str, own: Tensor, rows: Tensor) -> Tensor:
+        """Bool: whether the values of these rows of a whole weight are negative.
+
+        own: this process's part of the weight `name`, which is a matrix.
+        """
+        share = self.shares.get(name)
+        if share is None or share.dim is None:
+            return torch.signbit(own.index_select(0, rows))
+        bits = self.axis.add(share.spread_rows(torch.signbit(own).to(torch.uint8), rows))
+        return bits.bool()
+
+    @torch.no_grad()
+    def cut(self, hf_model: Any) -> None:
+        """Keep this process's parts of the weights of a whole model, in place."""
+        for name, weight in hf_model.named_parameters():
+            if name in self.shares:
+                whole: Tensor = weight.data
+                own = self.shares[name].take(lambda dim, a, b, w=whole: w.narrow(dim, a, b - a))
+                weight.data = own.clone()
+
+    def connect(self, hf_model: Any) -> None:
+        """Let the processes meet inside a model that holds this process's parts."""
+        layout = self.facts.layout
+        assert layout is not None, "an unknown family is not split"
+        blocks = part(hf_model, layout.blocks)
+        for block in blocks:
+            _connect_block(block, layout, self.axis)
+        _before(blocks[0], lambda hidden: region_here(self.axis).share_out(hidden))
+        _after(
+            part(hf_model, layout.final_norm),
+            lambda hidden: region_here(self.axis).collect(hidden),
+        )
+        embedding = part(hf_model, layout.embeddings)
+        VocabularyShard(axis=self.axis, total=self.num_embeddings).shard_embedding(embedding)
+        self.vocabulary.shard_head(part(hf_model, layout.head))
+
+
+def _connect_block(block: Any, layout: FamilyLayout, axis: Axis) -> None:
+    attention = part(block, layout.attention)
+    if hasattr(attention, "split_size"):  # GPT-2 cuts its fused output by this width
+        attention.split_size //= axis.size
+    for path in (*layout.by_output, *layout.fused):
+        layer = part(block, path)
+        if isinstance(layer, Conv1D):
+            layer.nf //= axis.size
+    for module in (attention, part(block, layout.mlp)):
+        _before(module, lambda hidden: region_here(axis).enter(hidden))
+    for path in layout.by_input:
+        _after(part(block, path), lambda partial: region_here(axis).leave(partial))
+
+
+def _before(module: Any, change: Any) -> None:
+    """Change the hidden states that the module is called with."""
+
+    def hook(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if "hidden_states" in named:
+            return arguments, {**named, "hidden_states": change(named["hidden_states"])}
+        return (change(arguments[0]), *arguments[1:]), named
+
+    module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+def _after(module: Any, change: Any) -> None:
+    """Change the tensor that the module gives."""
+
+    def hook(_: Any, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
+        return change(output)
+
+    module.register_forward_hook(hook)
