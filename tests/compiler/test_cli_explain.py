@@ -53,6 +53,9 @@ def test_what_must_be_given_has_no_default(capsys: pytest.CaptureFixture[str]) -
     [
         ("training.max_epoch", "training.max_epochs"),
         ("duplicate_key", "duplicate-key"),
+        ("training.lr", "training.optim.lr"),
+        ("lr", "training.optim.lr"),
+        ("model.gpu", "parallelism.gpu"),
     ],
 )
 def test_a_slip_is_told_what_was_meant(

@@ -24,9 +24,7 @@ def explain(
     try:
         page = page_of(topic)
     except UnknownTopicError as error:
-        from softprompt_compiler.suggest import did_you_mean
-
-        hint = "\n".join(did_you_mean(topic, error.known)) or "`spec schema` prints all fields"
+        hint = error.hint or "`spec schema` prints all fields"
         raise CommandFailure(
             f"{topic} is neither a code nor a field of the spec", help=hint, exit_code=2
         ) from None

@@ -12,6 +12,7 @@ from typing import Any
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
 from softprompt_compiler.render.data_json import data_object
 from softprompt_compiler.render.report import Report
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import SourceFile, Span
 
 FORMAT_VERSION = "1.1"  # 1.x only adds keys; 1.1 added `data`
@@ -82,7 +83,7 @@ def _snippet(span: Span) -> dict[str, Any] | None:
         return None
     line = span.source.line_at(span.start)
     return {
-        "code": line.text,
+        "code": masked(line.text),
         "start_line": span.line,
         "highlight_start_offset": span.start - line.start,
         "highlight_end_offset": min(span.end, line.end) - line.start,
