@@ -13,8 +13,10 @@ from torch import Tensor
 _T = TypeVar("_T")
 
 # torch 2.13 gave both new names and warns of the old ones
-_gather: Any = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-_add_and_scatter: Any = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
+_torch: Any = dist
+_NEW = hasattr(dist, "all_gather_single")
+_gather: Any = _torch.all_gather_single if _NEW else _torch.all_gather_into_tensor
+_add_and_scatter: Any = _torch.reduce_scatter_single if _NEW else _torch.reduce_scatter_tensor
 
 
 @final

@@ -4,6 +4,7 @@ Its modules stay what they are, with smaller weights; hooks let the processes me
 block begins and ends (regions.py), so that padded batches, masks and caches work as ever.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -13,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, facts_of, part
 from softprompt_runtime.parallel.axis import Axis
-from softprompt_runtime.parallel.regions import region_here
+from softprompt_runtime.parallel.regions import Region, region_here
 from softprompt_runtime.parallel.tensor_split import Share, shares_of
 from softprompt_runtime.parallel.vocabulary import VocabularyShard
 
@@ -76,11 +77,8 @@ class TensorShards:
         blocks = part(hf_model, layout.blocks)
         for block in blocks:
             _connect_block(block, layout, self.axis)
-        _before(blocks[0], lambda hidden: region_here(self.axis).share_out(hidden))
-        _after(
-            part(hf_model, layout.final_norm),
-            lambda hidden: region_here(self.axis).collect(hidden),
-        )
+        _before(blocks[0], self.axis, Region.share_out)
+        _after(part(hf_model, layout.final_norm), self.axis, Region.collect)
         embedding = part(hf_model, layout.embeddings)
         VocabularyShard(axis=self.axis, total=self.num_embeddings).shard_embedding(embedding)
         self.vocabulary.shard_head(part(hf_model, layout.head))
@@ -95,26 +93,29 @@ def _connect_block(block: Any, layout: FamilyLayout, axis: Axis) -> None:
         if isinstance(layer, Conv1D):
             layer.nf //= axis.size
     for module in (attention, part(block, layout.mlp)):
-        _before(module, lambda hidden: region_here(axis).enter(hidden))
+        _before(module, axis, Region.enter)
     for path in layout.by_input:
-        _after(part(block, path), lambda partial: region_here(axis).leave(partial))
+        _after(part(block, path), axis, Region.leave)
 
 
-def _before(module: Any, change: Any) -> None:
+def _before(module: Any, axis: Axis, change: Callable[[Region, Tensor], Tensor]) -> None:
     """Change the hidden states that the module is called with."""
+
+    def changed(hidden: Tensor) -> Tensor:
+        return change(region_here(axis), hidden)
 
     def hook(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if "hidden_states" in named:
-            return arguments, {**named, "hidden_states": change(named["hidden_states"])}
-        return (change(arguments[0]), *arguments[1:]), named
+            return arguments, {**named, "hidden_states": changed(named["hidden_states"])}
+        return (changed(arguments[0]), *arguments[1:]), named
 
     module.register_forward_pre_hook(hook, with_kwargs=True)
 
 
-def _after(module: Any, change: Any) -> None:
+def _after(module: Any, axis: Axis, change: Callable[[Region, Tensor], Tensor]) -> None:
     """Change the tensor that the module gives."""
 
     def hook(_: Any, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
-        return change(output)
+        return change(region_here(axis), output)
 
     module.register_forward_hook(hook)
