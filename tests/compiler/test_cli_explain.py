@@ -1,6 +1,10 @@
+import json
+
 import pytest
 
 from softprompt_compiler.catalogue import RULES
+from softprompt_compiler.report_schema import report_schema
+from softprompt_compiler.schema import json_schema
 from softprompt_compiler.spec.walk import all_fields
 from tests.compiler.command_line import call
 
@@ -74,3 +78,8 @@ def test_what_is_no_topic_is_refused(topic: str, capsys: pytest.CaptureFixture[s
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert [code for code in RULES if call(capsys, "explain", code).code] == []
+
+
+def test_the_schema_of_reports_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(call(capsys, "schema", "--report").out) == report_schema()
+    assert json.loads(call(capsys, "schema").out) == json_schema()
