@@ -12,7 +12,6 @@ from pathlib import Path
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.data_diagnostics import (
     init_diagnostics,
-    label_diagnostics,
     run_diagnostics,
     split_diagnostics,
 )
@@ -24,7 +23,7 @@ from softprompt_compiler.finding_log import FindingLog
 from softprompt_compiler.lengths import Lengths
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.split_rows import files_of, rows_of
-from softprompt_compiler.split_tally import SplitTally, has_labels
+from softprompt_compiler.split_tally import SplitTally
 from softprompt_compiler.world import World
 from softprompt_plan.example import RowEncoder, Tokenizer
 from softprompt_plan.mixing import visits_per_epoch
@@ -53,7 +52,6 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
             num_trained += visits_per_epoch(_num_usable(train), task.weight)
     num_steps = _num_steps(plan, num_trained)
     found += run_diagnostics(plan, resolved, num_steps)
-    found += label_diagnostics(plan, resolved, splits)
     if tokenizer is not None:
         found += init_diagnostics(plan, resolved, tokenizer)
     return DataReport(
@@ -79,7 +77,7 @@ def _read_task(
             continue
         encoder = None if tokenizer is None else row_encoder(plan, task, split, tokenizer)
         parts = None if encoder is None else encoder.parts(split is Split.TEST)
-        tally = SplitTally(task, split, has_labels=has_labels(plan, task), train=train, parts=parts)
+        tally = SplitTally(task, split, train=train, parts=parts)
         _read_split(task, split, files, encoder, tally, log)
         train = tally if split is Split.TRAIN else train
         yield tally.report()

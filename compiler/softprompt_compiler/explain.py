@@ -18,19 +18,7 @@ class UnknownTopicError(LookupError):
 
     def __init__(self, topic: str, known: list[str]) -> None:
         super().__init__(topic)
-        self.topic = topic
         self.known = known
-
-    @property
-    def hint(self) -> str:
-        """The topic that was most likely meant, as a question; "" if none is near."""
-        from softprompt_compiler.suggest import nearest
-
-        last = f".{self.topic.rpartition('.')[2]}"
-        elsewhere = [name for name in self.known if name.endswith(last)]
-        meant = nearest(self.topic, elsewhere) or next(iter(elsewhere), None)
-        meant = meant or nearest(self.topic, self.known)
-        return f"did you mean `{meant}`?" if meant else ""
 
 
 def explain(topic: str) -> str:

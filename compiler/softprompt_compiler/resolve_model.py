@@ -15,7 +15,6 @@ from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
 
-_MOST_NAMES = 3  # of neighbours in a message
 _UNCHECKED = (
     "not checked: `max_seq_length` against the model's positions, rows and `init.text` in tokens, "
     "and whether the tokenizer has BOS and EOS"
@@ -47,7 +46,7 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     if isinstance(found, Located):
         return _read_facts(source, found, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
-    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span, world),))
+    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
 
 
 def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelFiles:
@@ -60,7 +59,7 @@ def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelF
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
 
 
-def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagnostic:
+def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
     near = found.suggestions[0] if found.suggestions else None
     hints = [f"did you mean `{near}`?"] if near else []
     fix = Fix.guess(span, near) if near else None
@@ -70,8 +69,9 @@ def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagno
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hint)
         case NotFoundKind.HUB:
             hints.append("a run downloads it from the Hugging Face hub")
-            notes = (*_not_a_folder(source, world), _UNCHECKED)
-            return rules.MODEL_NOT_HERE.at(span, source=source, notes=notes, help=hints, fix=fix)
+            return rules.MODEL_NOT_HERE.at(
+                span, source=source, notes=_UNCHECKED, help=hints, fix=fix
+            )
         case NotFoundKind.UNSUPPORTED if ".nemo" in source.lower() or "NeMo" in found.reason:
             hint = "convert it to a Hugging Face folder"
             return field.NOT_BUILT_YET.at(span, feature="reading NeMo checkpoints", help=hint)
@@ -79,13 +79,3 @@ def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagno
             return rules.MODEL_UNREADABLE.at(span, reason=found.reason, help=hints, fix=fix)
         case _:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hints, fix=fix)
-
-
-def _not_a_folder(source: str, world: World) -> tuple[str, ...]:
-    """That a hub id which begins like a folder that is here was taken for no path."""
-    first, _, rest = source.partition("/")
-    if not rest or "$" in source or not world.is_folder(folder := world.path(first)):
-        return ()
-    names = sorted(world.names_in(folder))[:_MOST_NAMES]
-    there = ", ".join(f"`{first}/{name}`" for name in names) or "nothing"
-    return (f"there is a folder `{first}`, which holds {there}; so this is taken for a hub id",)

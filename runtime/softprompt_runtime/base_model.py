@@ -16,16 +16,19 @@ from softprompt_plan.vocabulary import ActivationsCheckpoint
 from softprompt_runtime.activation_checkpoint import Context, checkpointed_blocks
 from softprompt_runtime.base_model_loading import load_hf_model, locate_base_model
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.fingerprint import fingerprint_of
 from softprompt_runtime.forward_check import ForwardPath, choose_path
 from softprompt_runtime.lean_trunk import LeanRun, is_lean, lean_hidden_states
-from softprompt_runtime.model_facts import ModelFacts, facts_of
+from softprompt_runtime.model_facts import ModelFacts
 from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
 from softprompt_runtime.parallel.mesh import Mesh, single_process
+from softprompt_runtime.parallel.own_loading import load_own_part
+from softprompt_runtime.parallel.own_part import OwnPart
 from softprompt_runtime.parallel.regions import Region, tokens_shared_out
-from softprompt_runtime.parallel.tensor_model import TensorShards
+from softprompt_runtime.parallel.stage import Stage
+from softprompt_runtime.parallel.stage_link import StageLink
+from softprompt_runtime.parallel.stage_split import split_stages
 from softprompt_runtime.row_layout import RowLayout
 from softprompt_runtime.run import Run
 
@@ -33,24 +36,32 @@ from softprompt_runtime.run import Run
 def load_base_model(run: Run) -> "BaseModel":
     """The plan's frozen base model, on the CPU, in the plan's dtype.
 
-    Raises RunFailure if it cannot be found or read, if its rows would be longer than it has
-    positions, or if its logits cannot be reproduced (see `BaseModel`).
+    A process that needs only a part of it reads no more than that from safetensors files. Raises
+    RunFailure if it cannot be found or read, if its rows would be longer than it has positions, or
+    if its logits cannot be reproduced (see `BaseModel`).
     """
-    plan = run.plan.model
-    hf_model = load_hf_model(plan, locate_base_model(plan, run.spec_folder))
-    limit = facts_of(hf_model).max_positions
+    plan, mesh = run.plan.model, run.mesh
+    where = locate_base_model(plan, run.spec_folder)
+    loaded = None if mesh.holds_all_layers else load_own_part(plan, where, mesh, run.plan.tasks)
+    if loaded is None:
+        hf_model = load_hf_model(plan, where)
+        stages = split_stages(hf_model.config, mesh.pipeline.size, run.plan.tasks)
+        own = OwnPart.cut(hf_model, mesh, stages[mesh.pipeline.index])
+    else:
+        hf_model, own = loaded.hf_model, loaded.own
+    limit = own.facts.max_positions
     if limit is not None and plan.max_seq_length > limit:
         raise RunFailure(
             f"The base model has {limit} positions, and max_seq_length is {plan.max_seq_length}",
             f"Set model.max_seq_length to {limit} or less.",
         )
     checkpoint = run.plan.parallelism.activations_checkpoint
-    return BaseModel(hf_model, mesh=run.mesh, checkpoint=checkpoint)
+    return BaseModel(hf_model, mesh=mesh, own=own, checkpoint=checkpoint)
 
 
 @final
 class BaseModel:
-    """A causal language model of transformers: frozen, in eval mode, on one device.
+    """A causal language model of transformers, or a pipeline stage of one: frozen, in eval mode.
 
     `hf_model` stays an ordinary transformers model between calls: padded batches, masks and caches
     work on it as ever.
@@ -61,23 +72,24 @@ class BaseModel:
         hf_model: Any,
         *,
         mesh: Mesh | None = None,
+        stage: Stage | None = None,
         checkpoint: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
-        shards: TensorShards | None = None,
+        own: OwnPart | None = None,
     ) -> None:
         """Freeze the model and find its fastest path, by two tiny rows that give its own logits.
 
-        mesh: the processes that this is one replica of, or a part of one; None: it is alone.
-        checkpoint: what a backward pass computes again. shards: of a model that holds this
-        process's parts already; a whole one is cut where the mesh asks for it. Raises RunFailure
-        for a model that is not causal, or whose logits can be reproduced by neither way.
+        mesh: the processes that this is one replica of, or a part of one; None: it is alone. stage:
+        what of the model to take; None: all of it. checkpoint: what a backward pass computes again.
+        own: of a model that holds no more than this process's part; a whole one is cut. Raises
+        RunFailure for a model that is not causal, or whose logits can be reproduced by neither way.
         """
         self.mesh = single_process() if mesh is None else mesh
         self.hf_model = hf_model.requires_grad_(False).eval()
-        self.shards = shards or _cut(hf_model, self.mesh)
-        self.facts: ModelFacts = facts_of(hf_model) if self.shards is None else self.shards.facts
-        self.fingerprint: str = fingerprint_of(hf_model, self.shards)
-        if self.shards is not None:
-            self.shards.connect(hf_model)
+        own = own or OwnPart.cut(hf_model, self.mesh, stage)
+        self.facts: ModelFacts = own.facts
+        self.fingerprint: str = own.fingerprint
+        self.stage, self.shards = own.stage, own.shards
+        self.link = StageLink(self.mesh.pipeline)
         self._checkpoint = checkpoint
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
@@ -98,12 +110,12 @@ class BaseModel:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.hf_model.get_input_embeddings().weight.device
+        return next(self.hf_model.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """Data type of the weights, and of embeddings and hidden states."""
-        return self.hf_model.get_input_embeddings().weight.dtype
+        return next(self.hf_model.parameters()).dtype
 
     def to(self, device: torch.device | str) -> "BaseModel":
         """Move the weights, in place. Returns the same object."""
@@ -113,6 +125,7 @@ class BaseModel:
     def embed(self, ids_L: Tensor) -> Tensor:
         """(L, D): embeddings of token ids as the first block expects them. No gradient.
 
+        Zeros on a pipeline stage that has no embeddings.
         Raises RunFailure on a CPU for an id that the model has no embedding for.
         """
         embeddings = self.hf_model.get_input_embeddings()
@@ -122,7 +135,7 @@ class BaseModel:
         except IndexError:
             raise RunFailure(
                 f"The tokenizer gives the id {int(ids_L.max())}, and the base model has "
-                f"{self._num_embeddings} embeddings",
+                f"{self.facts.num_embeddings} embeddings",
                 "Take the tokenizer's files from where the model comes from.",
             ) from None
 
@@ -135,6 +148,7 @@ class BaseModel:
     ) -> Tensor:
         """(N, D): hidden states after the final norm, each row seen by itself alone.
 
+        On a pipeline stage: hidden states after its blocks, of those that the stage before gives.
         rows: the lengths of rows that lie end to end, or a layout with shared prefixes.
         position_ids_L: counted in each row; used by models that have positions.
         at_N: the packed positions that are wanted; None: all L.
@@ -190,11 +204,6 @@ class BaseModel:
         """L where the processes share out hidden states over tokens."""
         return len(embeddings_LD) if self.mesh.sequence_parallel else None
 
-    @property
-    def _num_embeddings(self) -> int:
-        own = self.hf_model.get_input_embeddings().weight
-        return own.shape[0] if self.shards is None else self.shards.num_embeddings
-
     def _trunk_of(
         self,
         embeddings_BTD: Tensor,
@@ -212,15 +221,6 @@ class BaseModel:
                 inputs_embeds=embeddings_BTD, attention_mask=mask_BT, use_cache=False, **positions
             )
         return output.last_hidden_state
-
-
-def _cut(hf_model: Any, mesh: Mesh) -> TensorShards | None:
-    """Cut a whole model to this process's part, if the mesh has a tensor axis."""
-    if mesh.tensor.size == 1:
-        return None
-    shards = TensorShards.of(hf_model, mesh.tensor)
-    shards.cut(hf_model)
-    return shards
 
 
 @contextmanager

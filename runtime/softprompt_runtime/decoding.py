@@ -87,11 +87,19 @@ def _next_tokens(
     uniforms_B: Tensor,
     going: Sequence[Decoding],
 ) -> Tensor:
-    """(B,): each row's next id, noted in its Decoding with its log probability."""
-    logits_BV = base_model.project(hidden_BD).float()
-    ids_B = choose_tokens(logits_BV, seen_BV, inference, uniforms_B)
-    logprobs_BV = logits_BV.log_softmax(dim=-1)
-    logprobs_B = logprobs_BV.gather(1, ids_B[:, None])[:, 0]
+    """(B,): each row's next id, noted in its Decoding with its log probability.
+
+    The last pipeline stage chooses, and tells the others.
+    """
+    chosen_2B = hidden_BD.new_zeros(2, len(going), dtype=torch.float64)  # holds any id exactly
+    if base_model.stage.is_last:
+        logits_BV = base_model.project(hidden_BD).float()
+        ids_B = choose_tokens(logits_BV, seen_BV, inference, uniforms_B)
+        logprobs_B = logits_BV.log_softmax(dim=-1).gather(1, ids_B[:, None])[:, 0]
+        chosen_2B = torch.stack((ids_B.double(), logprobs_B.double()))
+    pipeline = base_model.mesh.pipeline
+    ids_B, logprobs_B = pipeline.copy_from(pipeline.size - 1, chosen_2B)
+    ids_B = ids_B.long()
     for row, token_id, logprob in zip(going, ids_B.tolist(), logprobs_B.tolist(), strict=True):
         row.ids.append(token_id)
         row.logprobs.append(logprob)

@@ -14,6 +14,7 @@ from torch import Tensor
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.model_facts import ModelFacts
 from softprompt_runtime.packed_attention import UnsupportedAttentionError
+from softprompt_runtime.parallel.stage import Stage
 
 # Largest ||difference|| / ||logits|| that rounding explains.
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
@@ -36,6 +37,7 @@ class CheckedModel(Protocol):
 
     path: ForwardPath
     hf_model: Any
+    stage: Stage
 
     @property
     def facts(self) -> ModelFacts: ...  # noqa: D102
@@ -54,12 +56,14 @@ class CheckedModel(Protocol):
 def choose_path(base_model: CheckedModel, *, fastest: ForwardPath) -> ForwardPath:
     """The first path, from `fastest` on, whose logits are the model's own.
 
+    Of a pipeline stage before the last, hidden states take the place of logits; into a stage after
+    the first go made-up ones.
     Sets `base_model.path` while it tries. Raises RunFailure for a model that is not causal, or
     that no path reproduces.
     """
     long = _test_ids(base_model.vocab_size)
     short = long[:3]  # the same beginning: a causal model gives both rows the same first logits
-    wanted = [_own_logits(base_model, row) for row in (long, short)]
+    wanted = [_own_output(base_model, row) for row in (long, short)]
     if not _close(wanted[0][: len(short)], wanted[1]):
         raise RunFailure(
             "The base model is not causal: what follows a token changes its logits",
@@ -81,9 +85,25 @@ def _test_ids(vocab_size: int) -> list[int]:
     return [(1 + 7919 * step) % vocab_size for step in range(6)]
 
 
-def _own_logits(base_model: CheckedModel, ids: Sequence[int]) -> Tensor:
-    row_1T = torch.tensor([ids], device=base_model.device)
-    return base_model.hf_model(input_ids=row_1T, use_cache=False).logits[0]
+def _own_output(base_model: CheckedModel, ids: Sequence[int]) -> Tensor:
+    """(T, V) logits, or (T, D) hidden states, by transformers' own forward."""
+    stage, ids_T = base_model.stage, torch.tensor(ids, device=base_model.device)
+    if stage.is_first:
+        given = {"input_ids": ids_T[None]}
+    else:
+        given = {"inputs_embeds": _entering(base_model, ids_T)[None]}
+    model = base_model.hf_model if stage.is_last else base_model.hf_model.base_model
+    output = model(**given, use_cache=False)
+    return output.logits[0] if stage.is_last else output.last_hidden_state[0]
+
+
+def _entering(base_model: CheckedModel, ids_L: Tensor) -> Tensor:
+    """(L, D): what goes into the stage's first block; waves of the ids' own where made up."""
+    embeddings_LD = base_model.embed(ids_L)
+    if base_model.stage.is_first:
+        return embeddings_LD
+    columns_D = torch.arange(1, embeddings_LD.shape[1] + 1, device=ids_L.device)
+    return torch.sin(ids_L[:, None] * columns_D).to(embeddings_LD.dtype)
 
 
 def _path_agrees(
@@ -94,11 +114,11 @@ def _path_agrees(
     positions_L = torch.tensor([at for row in rows for at in range(len(row))], device=device)
     lengths = [len(row) for row in rows]
     try:
-        hidden_LD = base_model.hidden_states(base_model.embed(ids_L), positions_L, lengths)
-        logits_LV = base_model.project(hidden_LD)
+        hidden_LD = base_model.hidden_states(_entering(base_model, ids_L), positions_L, lengths)
+        output = base_model.project(hidden_LD) if base_model.stage.is_last else hidden_LD
     except (UnsupportedAttentionError, *_UNSUITED):
         return False
-    pairs = zip(logits_LV.split(lengths), wanted, strict=True)
+    pairs = zip(output.split(lengths), wanted, strict=True)
     return all(_close(found, right) for found, right in pairs)
 
 

@@ -60,9 +60,15 @@ def read(
     """(B, D): the hidden state of each row's last token, after reading T more tokens.
 
     mask_BT: int64, 1 for a token and 0 for the padding before it. Positions count a row's tokens
-    only, so that neither padding nor batch mates move them.
+    only, so that neither padding nor batch mates move them. A pipeline stage takes the shape alone
+    of the embeddings, and hidden states from the stage before.
     """
     rows.mask_BK = torch.cat((rows.mask_BK, mask_BT), dim=1)
+    stage, link = base_model.stage, base_model.link
+    if not stage.is_first:
+        embeddings_BTD = link.receive(
+            embeddings_BTD.shape, embeddings_BTD.dtype, embeddings_BTD.device
+        )
     counted_BT = mask_BT.cumsum(dim=1)
     positions_BT = (rows.lengths_B[:, None] + counted_BT - 1).clamp(min=0)
     rows.lengths_B = rows.lengths_B + counted_BT[:, -1]
@@ -76,6 +82,8 @@ def read(
         use_cache=True,
         **({"position_ids": positions_BT} if takes_positions else {}),
     )
+    if not stage.is_last:
+        link.send(output.last_hidden_state)
     return output.last_hidden_state[:, -1]
 
 

@@ -12,7 +12,7 @@ a head.
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from softprompt_plan.vocabulary import ActivationsCheckpoint
 from softprompt_runtime.activation_checkpoint import recomputed
@@ -115,4 +115,6 @@ def _attention_core(
 
 
 def _norm(norm: Any, hidden: Tensor) -> Tensor:
+    if isinstance(norm, nn.Identity):  # in place of the final one, on a stage that is not the last
+        return hidden
     return rms_norm(hidden, norm.weight, norm.variance_epsilon)

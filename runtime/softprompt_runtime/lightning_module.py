@@ -121,7 +121,7 @@ class PromptTraining(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Mean loss over all loss tokens, and over those of each task that has any."""
-        self._sum_over_replicas()
+        self._sum_over_mesh()
         by_task = {
             f"val_loss/{task}": self._sums[task] / count
             for task, count in self._counts.items()
@@ -135,14 +135,15 @@ class PromptTraining(pl.LightningModule):
         self.validated_step = self.step
         self.trainer.should_stop = stops_early(self.validation, early_stopping)
 
-    def _sum_over_replicas(self) -> None:
-        """The replicas' sums and counts, made those of all rows."""
-        data = self._base_model.mesh.data
-        if data.size == 1:
+    def _sum_over_mesh(self) -> None:
+        """The replicas' sums and counts, made those of all rows; last stages alone have any."""
+        mesh = self._base_model.mesh
+        self._base_model.link.flush()
+        if mesh.data.size * mesh.pipeline.size == 1:
             return
         own = [*self._sums.values(), *map(float, self._counts.values())]
-        sums = data.add(torch.tensor(own, dtype=torch.float64, device=self._base_model.device))
-        totals = sums.tolist()
+        sums = torch.tensor(own, dtype=torch.float64, device=self._base_model.device)
+        totals = mesh.data.add(mesh.pipeline.add(sums)).tolist()
         self._sums = dict(zip(self._sums, totals, strict=False))
         self._counts = dict(zip(self._counts, map(round, totals[len(self._sums) :]), strict=True))
 

@@ -109,6 +109,7 @@ class ModelFacts:
     num_heads: int  # 1 for a model without attention
     num_kv_heads: int
     vocab_size: int  # V, rows of the head
+    num_embeddings: int  # rows of the embedding
     max_positions: int | None  # None: no limit stated
     logit_scale: float  # logits = cap(head(hidden) * logit_scale)
     logit_softcap: float | None  # cap(x) = softcap * tanh(x / softcap); Gemma 2 report, section 2
@@ -126,6 +127,7 @@ def facts_of(hf_model: Any) -> ModelFacts:
         num_heads=heads,
         num_kv_heads=int(getattr(config, "num_key_value_heads", None) or heads),
         vocab_size=int(hf_model.get_output_embeddings().weight.shape[0]),
+        num_embeddings=int(hf_model.get_input_embeddings().weight.shape[0]),
         max_positions=getattr(config, "max_position_embeddings", None),
         logit_scale=_logit_scale(config),
         logit_softcap=getattr(config, "final_logit_softcapping", None),

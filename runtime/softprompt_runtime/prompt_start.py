@@ -91,7 +91,9 @@ class PromptStart:
         return tables[name]
 
     def _embed(self, ids_N: Tensor) -> Tensor:
-        return self.base_model.embed(ids_N.to(self.base_model.device))
+        """Embeddings, on every pipeline stage those of the first."""
+        embeddings_ND = self.base_model.embed(ids_N.to(self.base_model.device))
+        return self.base_model.mesh.pipeline.copy_from(0, embeddings_ND)
 
     def _generator(self, *purpose: str) -> torch.Generator:
         return prompt_init.generator_for(self.run.plan.training.seed, *purpose)

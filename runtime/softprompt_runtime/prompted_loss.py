@@ -45,13 +45,33 @@ def loss_sums(base_model: BaseModel, packed: PackedBatch, tables: Mapping[str, T
     packed: on the base model's device. tables: (P, D) for each task of the batch, float32 or the
     base model's type. A batch without loss tokens gives sums of 0. Memory of the vocabulary
     projection does not grow with N.
+
+    Over pipeline stages, without gradients only: the last stage has the sums, the others zeros.
     """
+    stage, link = base_model.stage, base_model.link
+    if stage.is_first:
+        states_LD = embedded(base_model, packed, tables)
+    else:
+        shape = (packed.layout.num_tokens, base_model.width)
+        states_LD = link.receive(shape, base_model.dtype, base_model.device)
+    at_N = packed.target_positions_N if stage.is_last else None
+    hidden = base_model.hidden_states(states_LD, packed.position_ids_L, packed.layout, at_N)
+    if stage.is_last:
+        return sums_at_targets(base_model, hidden, packed)
+    link.send(hidden)
+    zeros = (0,) * len(packed.tasks)
+    return LossSums(tasks=packed.tasks, sums_K=torch.zeros(len(zeros)), counts=zeros)
+
+
+def embedded(base_model: BaseModel, packed: PackedBatch, tables: Mapping[str, Tensor]) -> Tensor:
+    """(L, D): the batch as the first block takes it, virtual tokens in their places."""
     text_LD = base_model.embed(packed.input_ids_L)
     virtual = virtual_embeddings(tables, packed)
-    embeddings_LD = splice(text_LD, virtual, packed.virtual_positions_K)
-    hidden_ND = base_model.hidden_states(
-        embeddings_LD, packed.position_ids_L, packed.layout, packed.target_positions_N
-    )
+    return splice(text_LD, virtual, packed.virtual_positions_K)
+
+
+def sums_at_targets(base_model: BaseModel, hidden_ND: Tensor, packed: PackedBatch) -> LossSums:
+    """The sums, from the hidden states that predict the batch's N loss tokens."""
     losses_N = target_losses(base_model, hidden_ND, packed.target_ids_N)
     sums_K = losses_N.new_zeros(len(packed.tasks)).index_add(0, packed.target_tasks_N, losses_N)
     return LossSums(tasks=packed.tasks, sums_K=sums_K, counts=packed.target_counts)

@@ -14,6 +14,8 @@ from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.data_share import as_many_for_all
 from softprompt_runtime.packing import PackedBatch, TokenizedRow, pack
 from softprompt_runtime.parallel.axis import Axis
+from softprompt_runtime.parallel.mesh import Mesh
+from softprompt_runtime.parallel.pipeline_step import PipelineStep, add_pipeline_gradients
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.prompted_loss import LossSums, loss_sums
 
@@ -66,22 +68,47 @@ def accumulate_gradients(
 
     The mean is over the loss tokens of the whole global batch, so neither the loss nor the gradient
     depends on how rows are spread over micro-batches and replicas; every replica gets the whole
-    gradient. The learner makes its tables once, however
-    many micro-batches there are. backward: what runs a micro-batch's backward pass; a factor it
-    puts on the loss (gradient scaling) reaches the parameters too.
+    gradient. The learner makes its tables once, however many micro-batches there are.
+    backward: what runs a micro-batch's backward pass; a factor it puts on the loss (gradient
+    scaling) reaches the parameters too.
     """
     tables = learner.tables()
     leaves = {task: table.detach().requires_grad_() for task, table in tables.items()}
     num_targets = max(1, batch.num_targets)  # rows without any loss token: loss 0, gradient 0
-    losses = [
-        _add_gradients(base_model, packed, leaves, num_targets, backward)
-        for packed in batch.micro_batches
-    ]
-    loss = torch.stack(losses).sum()
-    if base_model.mesh.data.size > 1:
-        loss = _sum_over_replicas(base_model.mesh.data, batch, leaves, loss)
+    mesh = base_model.mesh
+    if mesh.pipeline.size > 1:
+        loss = _pipeline_loss(base_model, batch, leaves, num_targets, backward)
+    else:
+        losses = [
+            _add_gradients(base_model, packed, leaves, num_targets, backward)
+            for packed in batch.micro_batches
+        ]
+        loss = torch.stack(losses).sum()
+    if mesh.data.size * mesh.pipeline.size > 1:
+        loss = _sum_over_mesh(mesh, batch, leaves, loss)
     _through_learner(learner, tables, leaves)
     return loss
+
+
+def _pipeline_loss(
+    base_model: BaseModel,
+    batch: GlobalBatch,
+    leaves: Mapping[str, Tensor],
+    num_targets: int,
+    backward: Callable[[Tensor], None],
+) -> Tensor:
+    """This stage's share of the loss; gradients are added to the first stage's leaves."""
+    # The schedule runs the backward passes itself: see which factor `backward` puts on a loss.
+    probe = torch.ones((), device=base_model.device, requires_grad=True)
+    backward(probe * 1.0)
+    assert probe.grad is not None
+    step = PipelineStep(
+        micro_batches=batch.micro_batches,
+        tables=leaves,
+        num_targets=num_targets,
+        loss_scale=probe.grad.item(),
+    )
+    return add_pipeline_gradients(base_model, step)
 
 
 def _add_gradients(
@@ -97,13 +124,17 @@ def _add_gradients(
     return loss.detach()
 
 
-def _sum_over_replicas(
-    data: Axis, batch: GlobalBatch, leaves: Mapping[str, Tensor], loss: Tensor
+def _sum_over_mesh(
+    mesh: Mesh, batch: GlobalBatch, leaves: Mapping[str, Tensor], loss: Tensor
 ) -> Tensor:
-    """The loss of all replicas; their gradients are summed in the leaves. One message."""
+    """The loss of all replicas; their gradients are summed in the leaves. One message an axis.
+
+    Of a replica's stages the first has the gradients and the last the loss; zeros change neither.
+    """
     reached = [leaf for task, leaf in leaves.items() if task in batch.tasks]
     parts = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in reached]
-    sums = data.add(torch.cat([*(part.flatten() for part in parts), loss.float().reshape(1)]))
+    message = torch.cat([*(part.flatten() for part in parts), loss.float().reshape(1)])
+    sums = mesh.data.add(mesh.pipeline.add(message))
     *gradients, total = sums.split([*(leaf.numel() for leaf in reached), 1])
     for leaf, gradient in zip(reached, gradients, strict=True):
         leaf.grad = gradient.view_as(leaf)
@@ -123,5 +154,5 @@ def _through_learner(
 def evaluate_batch(
     base_model: BaseModel, tables: Mapping[str, Tensor], packed: PackedBatch
 ) -> LossSums:
-    """Loss sums by task, without gradients."""
+    """Loss sums by task, without gradients; on the last pipeline stage, zeros on others."""
     return loss_sums(base_model, packed, tables)

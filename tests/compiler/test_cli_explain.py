@@ -1,10 +1,6 @@
-import json
-
 import pytest
 
 from softprompt_compiler.catalogue import RULES
-from softprompt_compiler.report_schema import report_schema
-from softprompt_compiler.schema import json_schema
 from softprompt_compiler.spec.walk import all_fields
 from tests.compiler.command_line import call
 
@@ -57,9 +53,6 @@ def test_what_must_be_given_has_no_default(capsys: pytest.CaptureFixture[str]) -
     [
         ("training.max_epoch", "training.max_epochs"),
         ("duplicate_key", "duplicate-key"),
-        ("training.lr", "training.optim.lr"),
-        ("lr", "training.optim.lr"),
-        ("model.gpu", "parallelism.gpu"),
     ],
 )
 def test_a_slip_is_told_what_was_meant(
@@ -78,8 +71,3 @@ def test_what_is_no_topic_is_refused(topic: str, capsys: pytest.CaptureFixture[s
 
 def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert [code for code in RULES if call(capsys, "explain", code).code] == []
-
-
-def test_the_schema_of_reports_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert json.loads(call(capsys, "schema", "--report").out) == report_schema()
-    assert json.loads(call(capsys, "schema").out) == json_schema()

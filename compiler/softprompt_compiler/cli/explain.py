@@ -1,7 +1,7 @@
 """`spec explain` and `spec schema`: what there is to read."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,35 +24,22 @@ def explain(
     try:
         page = page_of(topic)
     except UnknownTopicError as error:
-        hint = error.hint or "`spec schema` prints all fields"
+        from softprompt_compiler.suggest import did_you_mean
+
+        hint = "\n".join(did_you_mean(topic, error.known)) or "`spec schema` prints all fields"
         raise CommandFailure(
             f"{topic} is neither a code nor a field of the spec", help=hint, exit_code=2
         ) from None
     put(page)
 
 
-def schema(
-    report: Annotated[
-        bool, typer.Option("--report", help="That of `spec validate -o json` instead.")
-    ] = False,
-) -> None:
+def schema() -> None:
     """Print the spec language's JSON Schema."""
-    put(report_schema_text() if report else schema_text())
+    put(schema_text())
 
 
 def schema_text() -> str:
     """The JSON Schema as a file's text."""
     from softprompt_compiler.schema import json_schema
 
-    return _as_file(json_schema())
-
-
-def report_schema_text() -> str:
-    """The JSON Schema of reports as a file's text."""
-    from softprompt_compiler.report_schema import report_schema
-
-    return _as_file(report_schema())
-
-
-def _as_file(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -12,9 +12,6 @@ class OutputFormat(StrEnum):
     HUMAN = "human"
     JSON = "json"
     GITHUB = "github"
-    SARIF = "sarif"
-    GITLAB = "gitlab"
-    JUNIT = "junit"
 
 
 class ColorChoice(StrEnum):

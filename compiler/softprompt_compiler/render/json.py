@@ -10,26 +10,22 @@ from textwrap import indent
 from typing import Any
 
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
-from softprompt_compiler.ignoring import Ignored
 from softprompt_compiler.render.data_json import data_object
 from softprompt_compiler.render.report import Report
-from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import SourceFile, Span
 
-FORMAT_VERSION = "1.2"  # 1.x only adds keys; 1.1 added `data`, 1.2 `strict` and `ignored`
+FORMAT_VERSION = "1.1"  # 1.x only adds keys; 1.1 added `data`
 
 
-def render(reports: Sequence[Report], *, strict: bool = False) -> Iterator[str]:
+def render(reports: Sequence[Report]) -> Iterator[str]:
     """The reports as one JSON object, in ASCII, ending in a newline; piece by piece.
 
-    strict: whether warnings fail. Every fault of every row is in it, so the whole may be larger
-    than memory.
+    Every fault of every row is in it, so the whole may be larger than memory.
     """
     errors = sum(report.count(Severity.ERROR) for report in reports)
     value = {
         "format_version": FORMAT_VERSION,
-        "valid": not any(report.fails(strict=strict) for report in reports),
-        "strict": strict,
+        "valid": errors == 0,
         "error_count": errors,
         "warning_count": sum(report.count(Severity.WARNING) for report in reports),
         "data": [
@@ -37,7 +33,6 @@ def render(reports: Sequence[Report], *, strict: bool = False) -> Iterator[str]:
             for report in reports
             if report.data is not None
         ],
-        "ignored": [_ignored(report.spec, each) for report in reports for each in report.ignored],
     }
     yield json.dumps(value, indent=2).removesuffix("\n}") + ',\n  "diagnostics": ['
     between, end = "\n", "]"
@@ -47,19 +42,6 @@ def render(reports: Sequence[Report], *, strict: bool = False) -> Iterator[str]:
             yield between + indent(text, "    ")
             between, end = ",\n", "\n  ]"
     yield end + "\n}\n"
-
-
-def _ignored(spec: str, ignored: Ignored) -> dict[str, Any]:
-    found = ignored.diagnostic
-    return {
-        "spec": spec,
-        "severity": found.severity.value,
-        "code": found.code,
-        "name": found.name,
-        "summary": found.message,
-        "range": _range(found.span),
-        "reason": ignored.reason,
-    }
 
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -100,7 +82,7 @@ def _snippet(span: Span) -> dict[str, Any] | None:
         return None
     line = span.source.line_at(span.start)
     return {
-        "code": masked(line.text),
+        "code": line.text,
         "start_line": span.line,
         "highlight_start_offset": span.start - line.start,
         "highlight_end_offset": min(span.end, line.end) - line.start,

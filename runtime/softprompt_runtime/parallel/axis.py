@@ -44,6 +44,11 @@ class Axis:
         return len(self.ranks)
 
     @property
+    def rank(self) -> int:
+        """This process among all."""
+        return self.ranks[self.index]
+
+    @property
     def is_first(self) -> bool:
         """Whether this process is the first of the axis."""
         return self.index == 0
@@ -97,6 +102,12 @@ class Axis:
         values: list[Any] = [value]
         dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
         return values[0]
+
+    def copy_from(self, place: int, tensor: Tensor) -> Tensor:
+        """The tensor of the process at `place`, written over all others'. Returns the same one."""
+        if self.group is not None:
+            dist.broadcast(tensor, src=self.ranks[place], group=self.group)
+        return tensor
 
     def barrier(self) -> None:
         """Wait until every process of the axis is here."""

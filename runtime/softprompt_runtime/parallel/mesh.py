@@ -58,6 +58,11 @@ class Mesh:
         return self.world.is_first
 
     @property
+    def holds_all_layers(self) -> bool:
+        """Whether each process has the whole base model."""
+        return self.pipeline.size == self.tensor.size == 1
+
+    @property
     def is_single(self) -> bool:
         """Whether the run is one process."""
         return self.world.size == 1

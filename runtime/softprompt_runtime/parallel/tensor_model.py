@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
-from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, facts_of, part
+from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, part
 from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.parallel.regions import Region, region_here
 from softprompt_runtime.parallel.tensor_split import Share, shares_of
@@ -33,33 +33,14 @@ class TensorShards:
     vocabulary: VocabularyShard
 
     @staticmethod
-    def of(hf_model: Any, axis: Axis) -> "TensorShards":
-        """For a whole model, or one without values. Raises RunFailure if it cannot be split."""
-        shares, facts = shares_of(hf_model, axis), facts_of(hf_model)
+    def of(hf_model: Any, facts: ModelFacts, axis: Axis) -> "TensorShards":
+        """For a model or a stage of one, with or without values; facts: of the whole model.
+
+        Raises RunFailure if it cannot be split.
+        """
+        shares = shares_of(hf_model, facts, axis)
         vocabulary = VocabularyShard(axis=axis, total=facts.vocab_size)
         return TensorShards(axis=axis, facts=facts, shares=shares, vocabulary=vocabulary)
-
-    @property
-    def num_embeddings(self) -> int:
-        """Rows of the whole embedding."""
-        assert self.facts.layout is not None
-        return self.shares[f"{self.facts.layout.embeddings}.weight"].shape[0]
-
-    def shape_of(self, name: str, own: Tensor) -> tuple[int, ...]:
-        """Of the whole weight `name`."""
-        share = self.shares.get(name)
-        return tuple(own.shape) if share is None else share.shape
-
-    def signs(self, name: str, own: Tensor, rows: Tensor) -> Tensor:
-        """Bool: whether the values of these rows of a whole weight are negative.
-
-        own: this process's part of the weight `name`, which is a matrix.
-        """
-        share = self.shares.get(name)
-        if share is None or share.dim is None:
-            return torch.signbit(own.index_select(0, rows))
-        bits = self.axis.add(share.spread_rows(torch.signbit(own).to(torch.uint8), rows))
-        return bits.bool()
 
     @torch.no_grad()
     def cut(self, hf_model: Any) -> None:
@@ -79,9 +60,12 @@ class TensorShards:
             _connect_block(block, layout, self.axis)
         _before(blocks[0], self.axis, Region.share_out)
         _after(part(hf_model, layout.final_norm), self.axis, Region.collect)
-        embedding = part(hf_model, layout.embeddings)
-        VocabularyShard(axis=self.axis, total=self.num_embeddings).shard_embedding(embedding)
-        self.vocabulary.shard_head(part(hf_model, layout.head))
+        embedding, head = part(hf_model, layout.embeddings), part(hf_model, layout.head)
+        if hasattr(embedding, "weight"):  # not so on a later pipeline stage
+            total = self.facts.num_embeddings
+            VocabularyShard(axis=self.axis, total=total).shard_embedding(embedding)
+        if hasattr(head, "weight"):
+            self.vocabulary.shard_head(head)
 
 
 def _connect_block(block: Any, layout: FamilyLayout, axis: Axis) -> None:

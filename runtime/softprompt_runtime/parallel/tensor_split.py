@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, facts_of, part
+from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, part
 from softprompt_runtime.parallel.axis import Axis
 
 # Their queries are normed over all heads at once, which no process has.
@@ -63,30 +63,17 @@ class Share:
         assert self.dim == 0, "vocabularies are rows"
         return F.pad(own, (0, 0) * (own.ndim - 1) + (0, missing))
 
-    def spread_rows(self, own_RC: Tensor, rows: Tensor) -> Tensor:
-        """(len(rows), C) of the whole matrix, zeros where other processes hold the values."""
-        places = torch.tensor([at for span in self.spans for at in range(*span)])
-        found = own_RC.new_zeros(len(rows), self.shape[1])
-        if self.dim == 1:
-            return found.index_copy(1, places.to(own_RC.device), own_RC.index_select(0, rows))
-        local = torch.full((self.shape[0],), -1).index_copy(0, places, torch.arange(len(places)))
-        local = local.to(rows.device)[rows]
-        is_own = local >= 0
-        found[is_own] = own_RC[local[is_own]]
-        return found
 
-
-def shares_of(hf_model: Any, axis: Axis) -> dict[str, Share]:
+def shares_of(hf_model: Any, facts: ModelFacts, axis: Axis) -> dict[str, Share]:
     """By parameter name: what this process holds. Weights that are not named are on every process.
 
-    hf_model: whole, or without values (on the meta device). Raises RunFailure for a model that
-    cannot be shared out between so many processes.
+    hf_model: a model or a stage of one, with or without values (on the meta device). facts: of the
+    whole model. Raises RunFailure for one that cannot be shared out between so many processes.
     """
-    facts = facts_of(hf_model)
     layout = _require_divisible(hf_model, facts, axis)
     shapes = {name: tuple(weight.shape) for name, weight in hf_model.named_parameters()}
     shares: dict[str, Share] = {}
-    for name, dim, groups in _dimensions(hf_model, layout, facts):
+    for name, dim, groups in _dimensions(hf_model, layout):
         if name in shapes:
             shares[name] = Share(axis=axis, shape=shapes[name], dim=dim, groups=groups)
     for path in (layout.embeddings, layout.head):
@@ -96,9 +83,7 @@ def shares_of(hf_model: Any, axis: Axis) -> dict[str, Share]:
     return shares
 
 
-def _dimensions(
-    hf_model: Any, layout: FamilyLayout, facts: ModelFacts
-) -> Iterator[tuple[str, int | None, int]]:
+def _dimensions(hf_model: Any, layout: FamilyLayout) -> Iterator[tuple[str, int | None, int]]:
     """(parameter name, dimension shared out, groups) of all layers of all blocks."""
     for at, block in enumerate(part(hf_model, layout.blocks)):
         for path in (*layout.by_output, *layout.fused, *layout.by_input):

@@ -92,3 +92,20 @@ def test_two_processes_train_and_predict_as_one(
     singles: Singles, two: Processes, model_type: str, changes: dict[str, Any]
 ) -> None:
     check_same(singles, two, model_type, **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "gpt_neox"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tensor": 2, "pipeline": 2},
+        {"tensor": 2, "pipeline": 2, "sequence_parallel": True},
+        {"pipeline": 2, "data": 2},
+    ],
+    ids=["tensor-pipeline", "sequence-pipeline", "pipeline-data"],
+)
+def test_two_stages_of_two_train_and_predict_as_one(
+    singles: Singles, four: Processes, model_type: str, changes: dict[str, Any]
+) -> None:
+    check_same(singles, four, model_type, **changes)
