@@ -6,7 +6,7 @@ safetensors files, each converted to the plan's type by itself.
 
 import json
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +100,10 @@ def _without_values() -> Generator[None]:
     """Within, parameters are made on the meta device; buffers, which files do not hold, as ever."""
     register = nn.Module.register_parameter
 
-    def register_on_meta(module: nn.Module, name: str, param: nn.Parameter | None) -> None:
-        if param is not None:
+    def register_on_meta(self: nn.Module, name: str, param: nn.Parameter | None) -> None:
+        if param is not None and param.device.type != "meta":  # a tied one is there already
             param = nn.Parameter(param.to("meta"), requires_grad=False)
-        register(module, name, param)
+        register(self, name, param)
 
     nn.Module.register_parameter = register_on_meta
     try:
@@ -175,7 +175,7 @@ class _Files:
             return torch.cat([view[row : row + 1] for row in rows.tolist()])
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[Any]:
+    def opened(self, name: str) -> Generator[Any]:
         """A view on a parameter; the file is mapped no longer than that."""
         found = self.name_of(name)
         assert found is not None, "every name was looked up before"
