@@ -233,7 +233,7 @@ MISTAKES = (
     _key("SP0101", ("tasks", "TASK", "data", "tests")),
     _missing("SP0102", ("model", "source")),
     _missing("SP0102", ("tasks", "TASK", "data", "train")),
-    _value("SP0103", ("inference", "greedy"), "yes"),
+    _value("SP0111", ("inference", "greedy"), "yes"),
     _value("SP0103", ("training", "seed"), 1.5),
     _value("SP0103", ("training", "seed"), True),
     _value("SP0103", ("launch", "environment"), {"THREADS": 2}, "THREADS"),

@@ -9,11 +9,12 @@ from pydantic.fields import FieldInfo
 
 from softprompt_compiler.binding_faults import diagnose
 from softprompt_compiler.diagnostic import Diagnostic
-from softprompt_compiler.findings import Finding, readable
+from softprompt_compiler.findings import Finding, FindingKind, readable
 from softprompt_compiler.spec.describe import field_shape, item_shape, section_of
 from softprompt_compiler.spec.section import Section
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Path, Tree, plain
+from softprompt_compiler.yaml_traps import null_words, warn_of_traps
 
 _S = TypeVar("_S", bound=Section)
 _DAMAGED = object()
@@ -30,13 +31,21 @@ class Bound:
 def bind(tree: Tree) -> Bound:
     """The spec of a tree. Never raises."""
     values = cast("dict[str, Any]", plain(tree.root))
+    nulls = list(null_words(tree.root))
+    findings = [Finding(kind=FindingKind.NULL_WORD, path=path, in_union=False) for path in nulls]
     try:
-        return Bound(spec=Spec.model_validate(values), diagnostics=())
+        spec = Spec.model_validate(values)
     except ValidationError as error:
-        findings = readable(error, tree)
+        findings += [each for each in readable(error, tree) if each.path not in nulls]
+    else:
+        if not findings:
+            return Bound(spec=spec, diagnostics=tuple(warn_of_traps(tree.root)))
     return Bound(
         spec=_salvage(Spec, values, findings, ()),
-        diagnostics=tuple(diagnose(finding, tree) for finding in findings),
+        diagnostics=(
+            *(diagnose(finding, tree) for finding in findings),
+            *warn_of_traps(tree.root),
+        ),
     )
 
 

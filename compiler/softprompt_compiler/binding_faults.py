@@ -21,6 +21,7 @@ from softprompt_compiler.tree import (
     SequenceNode,
     Tree,
 )
+from softprompt_compiler.yaml_traps import null_word, trap_of_type
 
 _WIDEST_VALUE = 60  # characters of a value that a message repeats
 _BOOLEANS = {  # those of YAML 1.1
@@ -46,6 +47,7 @@ def diagnose(finding: Finding, tree: Tree) -> Diagnostic:
         FindingKind.EMPTY: _empty_value,
         FindingKind.NAME: _unusable_name,
         FindingKind.TYPE: _wrong_type,
+        FindingKind.NULL_WORD: _null_word,
     }
     return tell[finding.kind](finding.path, tree)
 
@@ -92,6 +94,9 @@ def _missing_field(path: Path, tree: Tree) -> Diagnostic:
 
 def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
     node, shape = tree.nearest(path), shape_at(path)
+    trap = trap_of_type(node, shape, _key_in_words(path))
+    if trap is not None:
+        return trap
     fix = _rewritten(node, shape)
     return rules.WRONG_TYPE.at(
         value_span(node),
@@ -101,6 +106,12 @@ def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
         help=f"write `{fix.edits[0].replacement}`" if fix else (),
         fix=fix,
     )
+
+
+def _null_word(path: Path, tree: Tree) -> Diagnostic:
+    node = tree.nearest(path)
+    assert isinstance(node, ScalarNode), "a word is a scalar"
+    return null_word(node, _key_in_words(path))
 
 
 def _out_of_range(path: Path, tree: Tree) -> Diagnostic:
@@ -172,7 +183,8 @@ def value_in_words(node: Node) -> str:
         return "a mapping"
     match node.value:
         case None:
-            return "null" if node.text else "left empty"
+            shown = "`~`, which is null" if node.text == "~" else "null"
+            return shown if node.text else "left empty"
         case str():
             return f"the text `{_shortened(node.text)}`" if node.text else "an empty text"
         case bool():
@@ -218,6 +230,8 @@ def _rewritten(node: Node, shape: Shape) -> Fix | None:
     types = {member.type for member in members(shape)}
     if str in types and not isinstance(node.value, str) and node.value is not None:
         return Fix.sure(node.span, f'"{node.text}"')
+    if int in types and isinstance(node.value, float) and node.value.is_integer():
+        return Fix.sure(node.span, str(int(node.value)))  # 1e3
     if not isinstance(node.value, str):
         return _bracketed(node, shape)
     word = _BOOLEANS.get(node.text.lower())

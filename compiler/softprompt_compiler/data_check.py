@@ -12,10 +12,12 @@ from pathlib import Path
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.data_diagnostics import (
     init_diagnostics,
+    label_diagnostics,
     run_diagnostics,
     split_diagnostics,
 )
 from softprompt_compiler.data_faults import row_fault_finding, unfit_finding
+from softprompt_compiler.data_ids import id_findings, init_id_diagnostics, num_embeddings
 from softprompt_compiler.data_report import DataReport, LimitReport, SplitReport
 from softprompt_compiler.data_tokenizer import load_tokenizer
 from softprompt_compiler.diagnostic import Diagnostic
@@ -23,7 +25,7 @@ from softprompt_compiler.finding_log import FindingLog
 from softprompt_compiler.lengths import Lengths
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.split_rows import files_of, rows_of
-from softprompt_compiler.split_tally import SplitTally
+from softprompt_compiler.split_tally import SplitTally, has_labels
 from softprompt_compiler.world import World
 from softprompt_plan.example import RowEncoder, Tokenizer
 from softprompt_plan.mixing import visits_per_epoch
@@ -38,11 +40,12 @@ _BATCH = 512  # rows handed to the tokenizer at once
 def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     """What the rows of a spec without faults are like. Raises nothing for what files hold."""
     tokenizer, found = load_tokenizer(resolved, world)
+    limit = None if tokenizer is None else num_embeddings(resolved, world)
     log = FindingLog(world)
     splits: list[SplitReport] = []
     num_trained = 0
     for task in plan.tasks:
-        in_task = list(_read_task(plan, task, resolved, tokenizer, log))
+        in_task = list(_read_task(plan, task, resolved, tokenizer, limit, log))
         splits += in_task
         train = next((each for each in in_task if each.split is Split.TRAIN), None)
         for split in in_task:
@@ -52,8 +55,11 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
             num_trained += visits_per_epoch(_num_usable(train), task.weight)
     num_steps = _num_steps(plan, num_trained)
     found += run_diagnostics(plan, resolved, num_steps)
+    found += label_diagnostics(plan, resolved, splits)
     if tokenizer is not None:
         found += init_diagnostics(plan, resolved, tokenizer)
+        if limit is not None:
+            found += init_id_diagnostics(plan, resolved, tokenizer, limit)
     return DataReport(
         splits=tuple(splits),
         num_steps=num_steps,
@@ -68,8 +74,10 @@ def _read_task(
     task: TaskPlan,
     resolved: ResolvedSpec,
     tokenizer: Tokenizer | None,
+    limit: int | None,
     log: FindingLog,
 ) -> Iterator[SplitReport]:
+    """limit: the number of embeddings, where an id may be beyond it."""
     train: SplitTally | None = None
     for split in Split:  # the train data first: the others are compared with it
         files = files_of(resolved, task, split)
@@ -77,8 +85,8 @@ def _read_task(
             continue
         encoder = None if tokenizer is None else row_encoder(plan, task, split, tokenizer)
         parts = None if encoder is None else encoder.parts(split is Split.TEST)
-        tally = SplitTally(task, split, train=train, parts=parts)
-        _read_split(task, split, files, encoder, tally, log)
+        tally = SplitTally(task, split, has_labels=has_labels(plan, task), train=train, parts=parts)
+        _read_split(task, split, files, encoder, tally, limit, log)
         train = tally if split is Split.TRAIN else train
         yield tally.report()
 
@@ -89,6 +97,7 @@ def _read_split(
     files: Sequence[Path],
     encoder: RowEncoder | None,
     tally: SplitTally,
+    limit: int | None,
     log: FindingLog,
 ) -> None:
     rows = _good_rows(task, split, files, tally, log)
@@ -97,6 +106,9 @@ def _read_split(
             tally.add_row(row)
         if encoder is not None:
             _measure(task, split, encoder, batch, tally, log)
+            if limit is not None:
+                for finding in id_findings(task, split, encoder, batch, limit):
+                    log.add(task.name, split, finding)
 
 
 def _good_rows(

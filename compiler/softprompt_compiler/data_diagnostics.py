@@ -1,16 +1,21 @@
 """What is wrong with the rows of a spec as a whole: diagnostics at the spec's own lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from softprompt_compiler.catalogue import cross
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.data_report import SplitReport
-from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.scalars import quoted
+from softprompt_compiler.split_tally import LABEL_METRICS
+from softprompt_compiler.suggest import nearest
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.tokenization import Tokenizer
 from softprompt_plan.vocabulary import InitMethod, Split
 
 _MOST_LABELS = 5  # named in a message
+_FEWEST_ROWS = 20  # from which on few labels can be told from many
 
 
 def split_diagnostics(
@@ -57,6 +62,51 @@ def _label_diagnostics(
         notes=f"the labels are {shown}{more}" if len(unknown) > 1 else f"the label is {shown}",
         help="a label that was never seen is hardly ever written; add training rows for it",
     )
+
+
+def label_diagnostics(
+    plan: Plan, resolved: ResolvedSpec, splits: Sequence[SplitReport]
+) -> Iterator[Diagnostic]:
+    """Labels that the spec speaks of, beside the answers of the train data."""
+    trained = {each.task: each for each in splits if each.split is Split.TRAIN}
+    for task in plan.tasks:
+        if task.name in trained:  # what cannot be opened has been reported
+            yield from _scored_as_labels(resolved, task, trained[task.name])
+    answers = [each.labels for each in trained.values() if each.labels is not None]
+    if any(each.num_others for each in answers) or not any(each.counts for each in answers):
+        return
+    known = {label for each in answers for label in each.counts}
+    for at, label in enumerate(plan.prompt_learning.init.labels):
+        if label.strip() not in known:
+            meant = nearest(label.strip(), known)
+            place = resolved.place("prompt_learning", "init", "labels", at)
+            yield cross.INIT_LABEL_UNSEEN.at(
+                place,
+                word=f"{label:.40}",
+                help=f"did you mean `{meant}`?" if meant else "name the answers of the data",
+                fix=Fix.guess(place, quoted(meant)) if meant else None,
+            )
+
+
+def _scored_as_labels(
+    resolved: ResolvedSpec, task: TaskPlan, train: SplitReport
+) -> Iterator[Diagnostic]:
+    """A score of classes says nothing where nearly every row is a class of its own."""
+    if train.labels is None or train.num_rows < _FEWEST_ROWS:
+        return
+    count = len(train.labels.counts)
+    if 2 * max(count, train.labels.num_others) <= train.num_rows:
+        return
+    for at, metric in enumerate(task.metrics):
+        if metric in LABEL_METRICS:
+            yield cross.METRIC_WITHOUT_CLASSES.at(
+                resolved.place("tasks", task.name, "metrics", at),
+                metric=metric.value,
+                task=task.name,
+                rows=train.num_rows,
+                count=f"{count}{' or more' if train.labels.num_others else ''} different",
+                help="take `exact_match`, `f1` or `rouge_l` for answers in free text",
+            )
 
 
 def run_diagnostics(plan: Plan, resolved: ResolvedSpec, num_steps: int) -> Iterator[Diagnostic]:

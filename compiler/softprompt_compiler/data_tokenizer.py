@@ -1,11 +1,15 @@
 """The base model's tokenizer, for counting tokens. Loads the `tokenizers` library."""
 
+from softprompt_compiler.catalogue import model_files
 from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.data_ids import special_id_diagnostics
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.source import Span
 from softprompt_compiler.world import World
 from softprompt_plan.tokenization import FastTokenizer
-from softprompt_plan.tokenizer_file import TokenizerError
+from softprompt_plan.tokenizer_file import TokenizerError, TokenizerFaultKind
+from softprompt_plan.vocabulary import ModelSourceKind
 
 
 def load_tokenizer(
@@ -22,6 +26,8 @@ def load_tokenizer(
     try:
         read = world.tokenizer(files.path)
     except TokenizerError as error:
+        if files.kind is ModelSourceKind.HUB and error.kind is TokenizerFaultKind.NONE_THERE:
+            return None, [_not_here(resolved.spec.model.source, place)]
         reason, hint = error.detail, error.help or ()
         return None, [rules.TOKENIZER_UNREADABLE.at(place, reason=reason, help=hint)]
     found: list[Diagnostic] = []
@@ -31,6 +37,7 @@ def load_tokenizer(
     if read.bos_id is None and resolved.spec.inference.add_bos:
         at = resolved.place("inference", "add_bos")
         found.append(rules.NO_BOS.at(at, help="write `add_bos: false`"))
+    found += special_id_diagnostics(resolved, read)
     if found:
         return None, found
     from tokenizers import Tokenizer as Backend
@@ -41,3 +48,9 @@ def load_tokenizer(
     except Exception as error:
         return None, [rules.TOKENIZER_UNREADABLE.at(place, reason=str(error))]
     return FastTokenizer(backend, read.bos_id, read.eos_id, decoder), []
+
+
+def _not_here(source: str, place: Span) -> Diagnostic:
+    notes = "not checked: rows and `init.text` in tokens, and whether there are BOS and EOS"
+    hint = "a run downloads it from the Hugging Face hub"
+    return model_files.TOKENIZER_NOT_HERE.at(place, source=source, notes=notes, help=hint)

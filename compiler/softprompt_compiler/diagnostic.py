@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import Span
 
 
@@ -75,6 +76,15 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
     fix: Fix | None = None
+
+    @property
+    def shown_fix(self) -> Fix | None:
+        """The fix, unless it would repeat a secret of the spec."""
+        if self.fix and any(
+            masked(each.replacement) != each.replacement for each in self.fix.edits
+        ):
+            return None
+        return self.fix
 
     @property
     def span(self) -> Span:

@@ -1,9 +1,9 @@
 """The longer text behind a code or a field: what `spec explain` prints, as Markdown."""
 
-import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from softprompt_compiler.catalogue import RULES
 
@@ -18,7 +18,19 @@ class UnknownTopicError(LookupError):
 
     def __init__(self, topic: str, known: list[str]) -> None:
         super().__init__(topic)
+        self.topic = topic
         self.known = known
+
+    @property
+    def hint(self) -> str:
+        """The topic that was most likely meant, as a question; "" if none is near."""
+        from softprompt_compiler.suggest import nearest
+
+        last = f".{self.topic.rpartition('.')[2]}"
+        elsewhere = [name for name in self.known if name.endswith(last)]
+        meant = nearest(self.topic, elsewhere) or next(iter(elsewhere), None)
+        meant = meant or nearest(self.topic, self.known)
+        return f"did you mean `{meant}`?" if meant else ""
 
 
 def explain(topic: str) -> str:
@@ -42,58 +54,41 @@ def field_page(topic: str) -> str:
 
     A task may be called NAME or by any name. Raises UnknownTopicError.
     """
-    from softprompt_compiler.spec.describe import field_shape, in_words, item_shape, section_of
+    from softprompt_compiler.field_page import leaf_lines, named, rules_of
+    from softprompt_compiler.spec.describe import field_shape, item_shape, section_of
     from softprompt_compiler.spec.spec import Spec
 
     section: type[Section] | None = Spec
     field: FieldInfo | None = None
-    steps = iter(topic.split("."))
+    steps, names = iter(topic.split(".")), list[str]()
     for step in steps:
         field = section.model_fields.get(step) if section else None
         if field is None:
             raise UnknownTopicError(topic, _topics())
+        names.append(step)
         shape = field_shape(field)
         items = item_shape(shape)
         section = section_of(shape) or (section_of(items) if items else None)
-        if items and section:
-            next(steps, None)  # a task's name
+        if items and section and next(steps, None) is not None:
+            names.append("NAME")
     assert field is not None
-    takes = None if section else in_words(field_shape(field))
-    return "\n".join(_field_lines(topic, field, section, takes)) + "\n"
+    lines = [f"# {topic}", "", field.description or "", ""]
+    if section is None:
+        lines += leaf_lines(topic, ".".join(names), field, field_shape(field))
+    else:
+        lines += _section_lines(section)
+        if concerning := named(rules_of(".".join(names))):
+            lines += ["", f"- rules: {concerning}"]
+    return "\n".join(lines) + "\n"
 
 
-def _field_lines(
-    topic: str, field: "FieldInfo", section: "type[Section] | None", takes: str | None
-) -> Iterator[str]:
-    yield f"# {topic}"
-    yield ""
-    yield field.description or ""
-    if takes:
-        yield ""
-        yield f"- takes: {takes}"
-        yield f"- default: {_default(field)}"
-        for example in field.examples or ():
-            yield f"- example: `{_yaml(example)}`"
-    if section:
-        yield ""
-        for name, inner in section.model_fields.items():
-            yield f"- `{name}`: {_first_sentence(inner.description or '')}"
-
-
-def _default(field: "FieldInfo") -> str:
-    if field.is_required():
-        return "none, it must be given"
-    return f"`{_yaml(field.get_default(call_default_factory=True))}`"
-
-
-def _yaml(value: Any) -> str:
-    """A value as YAML's flow style, which JSON is a part of."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text[1:-1] if isinstance(value, str) and text[1:-1].isidentifier() else text
+def _section_lines(section: "type[Section]") -> Iterator[str]:
+    for name, inner in section.model_fields.items():
+        yield f"- `{name}`: {_first_sentence(inner.description or '')}"
 
 
 def _first_sentence(text: str) -> str:
-    return text.split(". ")[0].removesuffix(".") + "."
+    return re.split(r"(?<!\.)\. ", text)[0].removesuffix(".") + "."
 
 
 def _topics() -> list[str]:

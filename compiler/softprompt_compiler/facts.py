@@ -12,7 +12,7 @@ from softprompt_compiler.weights import WeightFacts, folder_weights, gguf_weight
 from softprompt_plan.gguf import GgufError, GgufMetadata, read_metadata
 from softprompt_plan.gguf_config import gguf_config
 from softprompt_plan.model_source import Located
-from softprompt_plan.vocabulary import ModelSourceKind
+from softprompt_plan.vocabulary import ModelDtype, ModelSourceKind
 from softprompt_plan.weight_shapes import ModelSizes
 
 # The same number under the names that families give it, the most usual first
@@ -72,10 +72,15 @@ class ModelFacts:
     kind: ModelSourceKind
     digest: str  # sha256 of the config
     weights: WeightFacts | None = None  # None where there are none, or only pickled ones
+    dtype: ModelDtype | None = None  # that it was trained or saved in, by its config
 
 
 def read_model_facts(model: Located) -> ModelFacts:
     """The facts of a located model. Raises ModelFactsError."""
+    if model.kind is ModelSourceKind.NEMO:
+        from softprompt_compiler.nemo_facts import read_nemo_facts  # few models are NeMo's
+
+        return read_nemo_facts(model.path)
     metadata = None if model.path.is_dir() else _gguf_metadata(model.path)
     config = _folder_config(model.path) if metadata is None else _gguf_config(metadata)
     text_config = config.get("text_config")  # of a model that also sees or hears
@@ -95,6 +100,7 @@ def read_model_facts(model: Located) -> ModelFacts:
         kind=model.kind,
         digest=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         weights=weights,
+        dtype=_dtype(config),
     )
 
 
@@ -146,37 +152,50 @@ def _refuse_other_models(config: Mapping[str, Any]) -> None:
         raise ModelFactsError(ModelFactsFaultKind.NOT_CAUSAL, detail, help)
 
 
+def _dtype(config: Mapping[str, Any]) -> ModelDtype | None:
+    named = config.get("dtype", config.get("torch_dtype"))
+    return ModelDtype(named) if isinstance(named, str) and named in set(ModelDtype) else None
+
+
 def _sizes(config: Mapping[str, Any]) -> ModelSizes:
     family = config.get("model_type")
     if not isinstance(family, str):
         raise ModelFactsError(ModelFactsFaultKind.UNREADABLE, "config.json has no `model_type`")
-    width, heads = _size(config, _WIDTH), _size(config, _HEADS)
+    width, heads = size_of(config, _WIDTH), size_of(config, _HEADS)
     tied = config.get("tie_word_embeddings")
     return ModelSizes(
         family=family,
         width=width,
-        num_layers=_size(config, _LAYERS),
+        num_layers=size_of(config, _LAYERS),
         num_heads=heads,
-        num_kv_heads=_size(config, _KV_HEADS, heads),
-        head_dim=_size(config, ("head_dim",), max(1, width // heads)),
-        mlp_width=_size(config, _MLP_WIDTH, 4 * width),
-        vocab_size=_size(config, ("vocab_size",)),
-        max_positions=_size(config, _POSITIONS, 0) or None,
+        num_kv_heads=size_of(config, _KV_HEADS, heads),
+        head_dim=size_of(config, ("head_dim",), max(1, width // heads)),
+        mlp_width=size_of(config, _MLP_WIDTH, 4 * width),
+        vocab_size=size_of(config, ("vocab_size",)),
+        max_positions=size_of(config, _POSITIONS, 0) or None,
         tied=tied if isinstance(tied, bool) else family in _TIED or family.startswith("gemma"),
     )
 
 
-def _size(config: Mapping[str, Any], names: tuple[str, ...], default: int | None = None) -> int:
-    """The first of the names that the config gives a number. null counts as absent."""
+def size_of(
+    config: Mapping[str, Any],
+    names: tuple[str, ...],
+    default: int | None = None,
+    file: str = "config.json",
+) -> int:
+    """The first of the names that the config gives a number. null counts as absent.
+
+    Raises ModelFactsError for something else under a name, and where there is none and no default.
+    """
     for name in names:
         value = config.get(name)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _MAX_SIZE:
-            detail = f"config.json: `{name}` is {value!r:.40}, not a count"
+            detail = f"{file}: `{name}` is {value!r:.40}, not a count"
             raise ModelFactsError(ModelFactsFaultKind.UNREADABLE, detail)
         return value
     if default is None:
-        detail = f"config.json has no `{names[0]}`"
+        detail = f"{file} has no `{names[0]}`"
         raise ModelFactsError(ModelFactsFaultKind.UNSUPPORTED, detail)
     return default

@@ -22,6 +22,7 @@ class FindingKind(StrEnum):
     EMPTY = "empty"
     NAME = "name"
     TYPE = "type"
+    NULL_WORD = "null_word"
 
 
 _KEY = "[key]"  # pydantic's last step for a mapping's key

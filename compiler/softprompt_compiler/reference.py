@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from softprompt_compiler.field_page import words_of
 from softprompt_compiler.spec.describe import field_shape, in_words, item_shape, section_of
+from softprompt_compiler.spec.meanings import meaning
 from softprompt_compiler.spec.section import Section
 from softprompt_compiler.spec.spec import Spec
 
@@ -58,6 +60,7 @@ def _field_lines(path: str, field: FieldInfo) -> Iterator[str]:
     yield field.description or ""
     yield ""
     yield f"- {takes}"
+    yield from (f"  - `{word}`: {meaning(word)}" for word in words_of(shape))
     for example in field.examples or ():
         yield f"- example: {_shown(example)}"
     yield ""

@@ -15,9 +15,10 @@ from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
 
+_MOST_NAMES = 3  # of neighbours in a message
 _UNCHECKED = (
-    "not checked: `max_seq_length` against the model's positions, rows and `init.text` in tokens, "
-    "and whether the tokenizer has BOS and EOS"
+    "not checked: `max_seq_length` against the model's positions, `parallelism` against its heads "
+    "and layers, rows and `init.text` in tokens, and whether there are BOS and EOS"
 )
 
 
@@ -45,8 +46,10 @@ def resolve_model(tree: Tree, spec: Spec, world: World) -> ModelFiles:
     found = world.locate_model(source, revision)
     if isinstance(found, Located):
         return _read_facts(source, found, span, world)
+    if found.unbuilt is not None:
+        return _facts_of_unbuilt(found.unbuilt, span, world)
     kind = ModelSourceKind.HUB if found.kind is NotFoundKind.HUB else None
-    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span),))
+    return ModelFiles(kind=kind, diagnostics=(_not_found(source, found, span, world),))
 
 
 def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelFiles:
@@ -59,7 +62,19 @@ def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelF
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
 
 
-def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
+def _facts_of_unbuilt(found: Located, span: Span, world: World) -> ModelFiles:
+    """The facts of a model that no run can use yet: the spec is checked against it all the same."""
+    hint = "convert it to a Hugging Face folder; rows are not checked in tokens until then"
+    unbuilt = field.NOT_BUILT_YET.at(span, feature="running a NeMo checkpoint", help=hint)
+    try:
+        facts = world.model_facts(found)
+    except ModelFactsError as error:
+        note = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
+        return ModelFiles(kind=found.kind, diagnostics=(unbuilt, note))
+    return ModelFiles(kind=found.kind, facts=facts, diagnostics=(unbuilt,))
+
+
+def _not_found(source: str, found: NotFound, span: Span, world: World) -> Diagnostic:
     near = found.suggestions[0] if found.suggestions else None
     hints = [f"did you mean `{near}`?"] if near else []
     fix = Fix.guess(span, near) if near else None
@@ -69,13 +84,19 @@ def _not_found(source: str, found: NotFound, span: Span) -> Diagnostic:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hint)
         case NotFoundKind.HUB:
             hints.append("a run downloads it from the Hugging Face hub")
-            return rules.MODEL_NOT_HERE.at(
-                span, source=source, notes=_UNCHECKED, help=hints, fix=fix
-            )
-        case NotFoundKind.UNSUPPORTED if ".nemo" in source.lower() or "NeMo" in found.reason:
-            hint = "convert it to a Hugging Face folder"
-            return field.NOT_BUILT_YET.at(span, feature="reading NeMo checkpoints", help=hint)
+            notes = (*_not_a_folder(source, world), _UNCHECKED)
+            return rules.MODEL_NOT_HERE.at(span, source=source, notes=notes, help=hints, fix=fix)
         case NotFoundKind.UNSUPPORTED:
             return rules.MODEL_UNREADABLE.at(span, reason=found.reason, help=hints, fix=fix)
         case _:
             return rules.MODEL_NOT_FOUND.at(span, reason=found.reason, help=hints, fix=fix)
+
+
+def _not_a_folder(source: str, world: World) -> tuple[str, ...]:
+    """That a hub id which begins like a folder that is here was taken for no path."""
+    first, _, rest = source.partition("/")
+    if not rest or "$" in source or not world.is_folder(folder := world.path(first)):
+        return ()
+    names = sorted(world.names_in(folder))[:_MOST_NAMES]
+    there = ", ".join(f"`{first}/{name}`" for name in names) or "nothing"
+    return (f"there is a folder `{first}`, which holds {there}; so this is taken for a hub id",)

@@ -7,6 +7,7 @@ several fields say together, and what names stand for, only the compiler knows.
 from collections.abc import Mapping
 from typing import Any, cast
 
+from softprompt_compiler.spec.meanings import meanings_of
 from softprompt_compiler.spec.spec import Spec
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -54,8 +55,7 @@ def _draft_07(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**definitions[schema["$ref"].removeprefix(_REF)], **beside}
     made: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
-    if "description" in schema:
-        made["description"] = made["markdownDescription"] = schema["description"]
+    made |= _for_readers(schema)
 
     def inner(value: Any) -> Any:
         if isinstance(value, list):
@@ -72,3 +72,16 @@ def _draft_07(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
         names = {"pattern": pattern, **schema.get("propertyNames", {})}
         made |= {"propertyNames": names, "additionalProperties": inner(each)}
     return made
+
+
+def _for_readers(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What editors show: `markdown...` and `enumDescriptions` are theirs, not draft 07's."""
+    shown: dict[str, Any] = {}
+    if "description" in schema:
+        shown["description"] = shown["markdownDescription"] = schema["description"]
+    if texts := meanings_of(tuple(schema.get("enum", ()))):
+        shown["enumDescriptions"] = shown["markdownEnumDescriptions"] = texts
+    is_value = schema.get("default") is not None and "properties" not in schema
+    if is_value and "examples" not in schema:
+        shown["examples"] = [schema["default"]]
+    return shown

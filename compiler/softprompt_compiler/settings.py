@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from softprompt_compiler.catalogue import text as rules
-from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.parse import parse_node
 from softprompt_compiler.scalars import in_quotes
 from softprompt_compiler.source import SourceFile, SourceKind, Span
@@ -86,12 +86,37 @@ def _put_in_mapping(
     node: MappingNode, setting: Setting, depth: int
 ) -> tuple[Node, list[Diagnostic]]:
     key = setting.keys[depth]
+    if _is_in_unknown_task(node, setting, depth):
+        return node, [_unknown_task(node, setting)]
     value, found = _put(node.get(key.text), setting, depth + 1)
     if value is None:
         return node, found
     entries = {name.text: (name, old) for name, old in node.entries}
     entries[key.text] = (entries.get(key.text, (key, None))[0], value)
     return replace(node, entries=tuple(entries.values())), found
+
+
+def _is_in_unknown_task(node: MappingNode, setting: Setting, depth: int) -> bool:
+    """Whether one field of a task is set that the spec does not have: a whole task may be added."""
+    keys = setting.keys
+    is_inside = depth == 1 and keys[0].text == "tasks" and len(keys) > depth + 1
+    return is_inside and bool(node.entries) and node.get(keys[1].text) is None
+
+
+def _unknown_task(node: MappingNode, setting: Setting) -> Diagnostic:
+    from softprompt_compiler.suggest import nearest
+
+    key, known = setting.keys[1], list(node)
+    meant = nearest(key.text, known)
+    path = ".".join(["tasks", meant or known[0], *(each.text for each in setting.keys[2:])])
+    return rules.SETTING_INSIDE_VALUE.at(
+        key.span,
+        path="tasks",
+        found="a mapping of " + ", ".join(f"`{name}`" for name in known),
+        step=key.text,
+        help=f"did you mean `{path}`?" if meant else f"write `{path}`",
+        fix=Fix.guess(key.span, meant) if meant else None,
+    )
 
 
 def _put_in_sequence(

@@ -13,18 +13,20 @@ from softprompt_compiler.digest_set import DigestSet
 from softprompt_compiler.lengths import Lengths
 from softprompt_plan.example import RowLengths
 from softprompt_plan.part_lengths import Part
-from softprompt_plan.plan import TaskPlan
+from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.rows import Row, RowFault, RowFaultKind
-from softprompt_plan.vocabulary import Metric, Split
+from softprompt_plan.vocabulary import InitMethod, Metric, Split
 
 _MOST_NAMES = 1000  # of columns, and of labels; further ones are only counted
 _Key = TypeVar("_Key")
-_LABEL_METRICS = {Metric.ACCURACY, Metric.MACRO_F1}
+LABEL_METRICS = {Metric.ACCURACY, Metric.MACRO_F1}
 
 
-def has_labels(task: TaskPlan) -> bool:
-    """Whether a metric takes the task's answers for labels."""
-    return task.answer_field is not None and not _LABEL_METRICS.isdisjoint(task.metrics)
+def has_labels(plan: Plan, task: TaskPlan) -> bool:
+    """Whether a metric, or the first values of the virtual tokens, take its answers for labels."""
+    is_classes = plan.prompt_learning.init.method is InitMethod.CLASS_LABELS
+    is_scored = not LABEL_METRICS.isdisjoint(task.metrics)
+    return task.answer_field is not None and (is_scored or is_classes)
 
 
 @final
@@ -49,8 +51,9 @@ class _Names:
 class SplitTally:
     """What has been seen of one split of a task.
 
-    train: the tally of the train data, which is read first; None for itself and where there is
-    none. parts: of the template, as rows are measured; None where rows are not measured.
+    has_labels: whether its answers are labels. train: the tally of the train data, which is read
+    first; None for itself and where there is none. parts: of the template, as rows are measured;
+    None where rows are not measured.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class SplitTally:
         task: TaskPlan,
         split: Split,
         *,
+        has_labels: bool,
         train: "SplitTally | None" = None,
         parts: Sequence[Part] | None = None,
     ) -> None:
@@ -75,7 +79,7 @@ class SplitTally:
         self._inputs = DigestSet()
         self._rows = DigestSet()
         self._num_trained = 0
-        self._labels = _Names() if has_labels(task) else None
+        self._labels = _Names() if has_labels else None
         self._tokens = None if parts is None else _TokenTally(parts)
 
     def add_fault(self, fault: RowFault) -> None:

@@ -40,13 +40,15 @@ class Located:
 class NotFound:
     """No files. `reason` is a plain sentence; `suggestions` are sources that were perhaps meant.
 
-    package: the Python package that is not installed, where that is why.
+    package: the Python package that is not installed, where that is why. unbuilt: what is there,
+    and cannot be run yet.
     """
 
     kind: NotFoundKind
     reason: str
     suggestions: tuple[str, ...] = ()
     package: str | None = None
+    unbuilt: Located | None = None
 
 
 def source_kind(
@@ -98,7 +100,7 @@ def _folder(text: str, folder: Path) -> Located | NotFound:
     if (folder / "config.json").is_file():
         return Located(kind=ModelSourceKind.FOLDER, path=folder)
     if "model_config.yaml" in names:
-        return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO)
+        return _nemo(folder)
     files = tuple(str(PurePath(text) / name) for name in names if name.endswith(".gguf"))
     reason = f"the folder `{text}` has no config.json"
     return NotFound(kind=NotFoundKind.MISSING, reason=reason, suggestions=files)
@@ -109,10 +111,15 @@ def _file(text: str, path: Path) -> Located | NotFound:
     if suffix == ".gguf":
         return Located(kind=ModelSourceKind.GGUF, path=path)
     if suffix == ".nemo":
-        return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO)
+        return _nemo(path)
     reason = f"`{text}` is a file; a model is a folder with config.json, or a .gguf file"
     folder = (str(PurePath(text).parent),) if (path.parent / "config.json").is_file() else ()
     return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=reason, suggestions=folder)
+
+
+def _nemo(path: Path) -> NotFound:
+    found = Located(kind=ModelSourceKind.NEMO, path=path)
+    return NotFound(kind=NotFoundKind.UNSUPPORTED, reason=_NEMO, unbuilt=found)
 
 
 def _in_package(text: str) -> Located | NotFound:

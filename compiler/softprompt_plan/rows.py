@@ -185,7 +185,7 @@ def _missing_columns(header: Header, wanted: _Wanted) -> list[RowFault]:
             line=header.line,
             row=None,
             kind=RowFaultKind.MISSING_FIELD,
-            detail=f"there is no column for {column.name}; there is {_names(header.columns)}",
+            detail=f"there is no column for {column.name}; {_columns_in_words(header)}",
             field=column.field,
         )
         for column in wanted.columns
@@ -196,6 +196,15 @@ def _missing_columns(header: Header, wanted: _Wanted) -> list[RowFault]:
 def _has_column(header: Header, column: _Column) -> bool:
     nested = header.nested and column.steps[0] in header.columns
     return nested or column.path in header.columns
+
+
+def _columns_in_words(header: Header) -> str:
+    """The columns; of a file that other signs divide, what divides them."""
+    only = header.columns[0] if len(header.columns) == 1 and not header.nested else ""
+    for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+        if sign in only:
+            return f"{name} divide the file's columns, where CSV has commas"
+    return f"there is {_names(header.columns)}"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ class ModelSourceKind(StrEnum):
     FOLDER = "folder"  # a Hugging Face folder: config.json, tokenizer, *.safetensors
     HUB = "hub"  # a Hugging Face hub id, with an optional revision
     GGUF = "gguf"  # a GGUF file, or `package:IMPORT_NAME/FILE.gguf` inside an installed package
+    NEMO = "nemo"  # a Megatron GPT model of NeMo 1: a .nemo archive, or its extracted folder
 
 
 class ModelDtype(StrEnum):

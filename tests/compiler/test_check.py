@@ -313,7 +313,7 @@ def test_a_nemo_checkpoint_is_refused(world_folder: Path, tmp_path: Path) -> Non
 
     found = _found(spec(model="model: {source: gpt.nemo}"), tmp_path)
 
-    assert seen(found) == [("SP0108", "gpt.nemo")]
+    assert seen(found) == [("SP0108", "gpt.nemo"), ("SP0311", "gpt.nemo")]
 
 
 # Advice

@@ -28,14 +28,25 @@ def test_the_commands_and_their_options_are_these() -> None:
 
     assert surface == {
         "init": [],
-        "validate": ["--color", "--no-data", "--output-format", "--set", "-o"],
+        "validate": sorted(
+            [
+                *["--color", "--diff", "--fix", "--no-data", "--output-format", "--set"],
+                *["--strict", "-o"],
+            ]
+        ),
         "preview": sorted(
             ["--color", "--output-format", "--row", "--rows", "--set", "--split", "--task", "-o"]
         ),
-        "compile": ["--check", "--color", "--no-data", "--out", "--output-format", "--set", "-o"],
-        "run": sorted([*common, "--no-data"]),
+        "compile": sorted(
+            [
+                *["--check", "--color", "--no-data", "--out", "--output-format", "--set"],
+                *["--strict", "-o"],
+            ]
+        ),
+        "run": sorted([*common, "--no-data", "--strict"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
+        "fmt": ["--check", "--color", "--diff"],
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],
         "test": [
             "--color",
@@ -49,7 +60,7 @@ def test_the_commands_and_their_options_are_these() -> None:
             "-o",
         ],
         "explain": [],
-        "schema": [],
+        "schema": ["--report"],
     }
 
 
@@ -165,6 +176,7 @@ _HEAVY = {"torch", "transformers", "pytorch_lightning", "softprompt_runtime", "n
         ["preview", "spec.yaml", "-o", "html"],
         ["compile", "spec.yaml", "--out", "out"],
         ["diff", "spec.yaml", "spec.yaml"],
+        ["fmt", "spec.yaml"],
         ["explain", "training.max_epochs"],
         ["schema"],
     ],

@@ -197,7 +197,7 @@ def test_data_and_model_files_of_other_content_are_told(
     assert value["soft_prompt_fits"]["answer"] == "yes"
 
     config = folder / "models" / "tiny" / "config.json"
-    config.write_text(config.read_text("utf-8").replace('"vocab_size": 259', '"vocab_size": 260'))
+    config.write_text(config.read_text("utf-8").replace('"eos_token_id": 2', '"eos_token_id": 1'))
     value = found(capsys, "out", "spec.yaml")
     assert value["model_files"] is True
     assert value["soft_prompt_fits"]["answer"] == "unsure"

@@ -157,3 +157,56 @@ def test_no_setting_gives_a_traceback(
     outcome = call(capsys, "validate", "spec.yaml", "--no-data", "--set", f"training.seed={text}")
 
     assert outcome.code in (0, 1)
+
+
+@pytest.mark.parametrize("command", ["validate", "compile"])
+@pytest.mark.parametrize("form", ["json", "sarif", "gitlab", "junit", "github"])
+def test_a_format_for_tools_is_all_that_is_printed(
+    command: str, form: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = call(capsys, command, "wrong.yaml", "-o", form)
+    right = call(capsys, command, "spec.yaml", "-o", form)
+
+    assert (wrong.code, wrong.err) == (1, "")
+    assert (right.code, right.err) == (0, "")
+    assert "SP0101" in wrong.out
+    first = {"json": "{", "sarif": "{", "gitlab": "[", "junit": "<", "github": ""}[form]
+    assert wrong.out.startswith(first)
+    assert right.out.startswith(first)
+    assert "sound" not in right.out
+
+
+def test_the_summary_of_a_step_on_github_is_added_to(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = folder / "summary.md"
+    summary.write_text("before\n", "utf-8")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    call(capsys, "validate", "wrong.yaml", "spec.yaml", "--no-data")
+    call(capsys, "validate", "wrong.yaml", "-o", "json")
+
+    assert summary.read_text("utf-8").startswith(
+        "before\n### spec\n\n| | spec | errors | warnings | notes |\n|---|---|---:|---:|---:|\n"
+        "| \u274c | wrong.yaml | 1 | 0 | 0 |\n| \u2705 | spec.yaml | 0 | 0 | 0 |\n\n"
+        "```text\nerror[SP0101]: "
+    )
+    assert summary.read_text("utf-8").count("### spec") == 1
+
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "none" / "summary.md"))
+    assert "cannot be written" in call(capsys, "validate", "spec.yaml", "--no-data").err
+
+
+def test_ignored_warnings_are_counted_and_do_not_fail(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warned = SPEC.replace(
+        "virtual_prompt_style: p-tuning",
+        "init: {method: random}  # softprompt: ignore[SP0251] the baseline",
+    )
+    (folder / "spec.yaml").write_text(warned, "utf-8")
+    outcome = call(capsys, "validate", "spec.yaml", "--no-data", "--strict")
+
+    assert (outcome.code, outcome.out, outcome.err) == (0, "spec.yaml: sound, 1 ignored\n", "")
+    value = json.loads(call(capsys, "validate", "spec.yaml", "-o", "json").out)
+    assert [each["reason"] for each in value["ignored"]] == ["the baseline"]

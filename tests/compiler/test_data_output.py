@@ -8,88 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from softprompt_compiler.report_schema import report_schema
 from tests.compiler.command_line import SPEC, call, spawn, work_in
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_COUNT = {"type": "integer", "minimum": 0}
-_COUNTS = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_LENGTHS = {"mean": {"type": "number"}, "median": _COUNT, "p95": _COUNT, "max": _COUNT}
-_TOKENS = _object(
-    whole_row=_object(**_LENGTHS),
-    parts={
-        "type": "array",
-        "items": _object(
-            part={"enum": ["virtual", "special", "template", "field", "answer"]},
-            field={"type": ["string", "null"]},
-            **_LENGTHS,
-        ),
-    },
-    num_cut=_COUNT,
-    cut={
-        "type": "object",
-        "additionalProperties": _object(num_rows=_COUNT, mean={"type": "number"}, max=_COUNT),
-    },
-    num_unfit=_COUNT,
-)
-_SPLIT = _object(
-    task={"type": "string"},
-    split={"enum": ["train", "validation", "test"]},
-    num_rows=_COUNT,
-    num_faulty=_COUNT,
-    missing_fields=_COUNTS,
-    extra_columns=_COUNTS,
-    num_other_extra=_COUNT,
-    num_empty_answers=_COUNT,
-    num_without_answer=_COUNT,
-    num_repeated=_COUNT,
-    num_contrary=_COUNT,
-    num_in_train={"type": ["integer", "null"]},
-    labels=_or_null(_COUNTS),
-    num_other_labels=_COUNT,
-    tokens=_or_null(_TOKENS),
-)
-_LIMIT = _object(
-    given=_COUNT,
-    cuts_nothing=_COUNT,
-    cuts_one_percent=_COUNT,
-    num_rows=_COUNT,
-    num_rows_too_long=_COUNT,
-    max_positions={"type": ["integer", "null"]},
-)
-SCHEMA = _object(
-    format_version={"const": "1.1"},
-    valid={"type": "boolean"},
-    error_count=_COUNT,
-    warning_count=_COUNT,
-    data={
-        "type": "array",
-        "items": _object(
-            spec={"type": "string"},
-            num_steps=_COUNT,
-            max_seq_length=_or_null(_LIMIT),
-            splits={"type": "array", "items": _SPLIT},
-        ),
-    },
-    diagnostics={
-        "type": "array",
-        "items": {"type": "object", "required": ["spec", "severity", "code", "summary", "range"]},
-    },
-)
 
 
 @pytest.fixture
@@ -105,7 +27,7 @@ def _write(folder: Path, split: str, rows: list[dict[str, Any]]) -> None:
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     value = json.loads(call(capsys, "validate", "spec.yaml", "-o", "json", *arguments).out)
-    jsonschema.validate(value, SCHEMA)
+    jsonschema.validate(value, report_schema())
     return value
 
 

@@ -34,7 +34,7 @@ def _found(folder: Path, config: dict[str, Any], layout: str) -> list[Diagnostic
     model = folder / "model"
     model.mkdir(exist_ok=True)
     (model / "config.json").write_text(json.dumps(config), "utf-8")
-    (model / "model.safetensors").touch()
+    (model / "pytorch_model.bin").touch()
     if not (folder / "data").exists():
         (folder / "data").mkdir()
         (folder / "data" / "train.jsonl").write_text('{"text": "a", "mood": "b"}\n', "utf-8")

@@ -101,12 +101,12 @@ def test_a_check_of_a_damaged_field_is_silent(world_folder: Path) -> None:
 
 def test_a_setting_counts_and_its_faults_point_into_it(world_folder: Path) -> None:
     good = check(SPEC, world_folder, settings=["training.max_steps=7"])
-    bad = check(SPEC, world_folder, settings=["training.max_steps=none"])
+    bad = check(SPEC, world_folder, settings=["training.max_steps=many"])
 
     assert good.plan is not None
     assert good.plan.training.max_steps == 7
     assert [(each.code, each.span.source.name, each.span.text) for each in bad.diagnostics] == [
-        ("SP0103", "--set", "none")
+        ("SP0103", "--set", "many")
     ]
 
 

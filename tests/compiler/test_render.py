@@ -231,8 +231,10 @@ def test_json_says_everything_that_there_is_to_say() -> None:
     (shown,) = value.pop("diagnostics")
 
     assert value == {
-        "format_version": "1.1",
+        "format_version": "1.2",
         "valid": False,
+        "strict": False,
+        "ignored": [],
         "error_count": 1,
         "warning_count": 0,
         "data": [],

@@ -123,6 +123,13 @@ def test_a_hub_model_that_is_not_here_compiles(folder: Path) -> None:
     assert (plan.model.kind, plan.model.revision) == (ModelSourceKind.HUB, "main")
 
 
+def test_a_hub_id_that_looks_like_a_folder_here_says_so(folder: Path) -> None:
+    (found,) = check(spec(model="model: {source: models/smollm}"), folder).diagnostics
+
+    assert found.code == "SP0312"
+    assert found.notes[0].startswith("there is a folder `models`, which holds `models/")
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", "[" * 100_000, '{"model_type": "llama", "hidden_size": "x"}', "\u0000"],

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from softprompt_compiler.bind import bind
 from softprompt_compiler.parse import parse
 from softprompt_compiler.schema import json_schema
 from softprompt_compiler.source import SourceFile
+from softprompt_compiler.spec.walk import all_fields
 from softprompt_compiler.tree import plain
 from tests.spec_strategies import as_yaml, specs
 
@@ -75,15 +77,67 @@ def test_every_field_is_described_and_has_its_default() -> None:
 
     assert optim["lr"]["default"] == 0.001
     assert "learning rate" in optim["lr"]["description"]
-    assert optim["betas"] | {"description": "", "markdownDescription": ""} == {
+    assert {key: value for key, value in optim["betas"].items() if "escription" not in key} == {
         "type": "array",
         "default": [0.9, 0.98],
+        "examples": [[0.9, 0.98]],
         "minItems": 2,
         "maxItems": 2,
         "items": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}] * 2,
-        "description": "",
-        "markdownDescription": "",
     }
+
+
+def _fields(schema: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field's schema by its dotted name."""
+    for name, field in schema.get("properties", {}).items():
+        yield at + name, field
+        for held in (field, *field.get("anyOf", [])):
+            yield from _fields(held, f"{at}{name}.")
+            if "properties" in (each := held.get("additionalProperties") or {}):
+                yield from _fields(each, f"{at}{name}.NAME.")
+
+
+FIELDS = dict(_fields(SCHEMA))
+
+
+def test_the_schema_has_every_field() -> None:
+    assert sorted(FIELDS) == sorted(all_fields())
+
+
+@pytest.mark.parametrize("name", list(FIELDS))
+def test_an_editor_is_told_what_a_field_is(name: str) -> None:
+    """A description, and unless it is a section, values that it takes; its default is one."""
+    field = FIELDS[name]
+
+    assert len(field["description"]) > 10
+    holds_fields = any(other.startswith(f"{name}.") for other in FIELDS)
+    examples = field.get("examples", [])
+    assert examples or holds_fields
+    for value in [*examples, *([field["default"]] if "default" in field else [])]:
+        assert Draft7Validator(field).is_valid(value)
+
+
+def _enums(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if "enum" in schema:
+            yield schema
+        for each in schema.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from _enums(each)
+    elif isinstance(schema, list):
+        for each in schema:  # pyright: ignore[reportUnknownVariableType]
+            yield from _enums(each)
+
+
+def test_every_word_has_its_meaning() -> None:
+    enums = list(_enums(SCHEMA))
+
+    assert len(enums) > 15
+    for schema in enums:
+        texts = schema.get("enumDescriptions")
+        assert texts is not None, f"{schema['enum']} are not in spec/meanings.py"
+        assert len(texts) == len(schema["enum"])
+        assert all(len(text) > 4 for text in texts), schema["enum"]
+        assert texts == schema["markdownEnumDescriptions"]
 
 
 def test_no_word_of_a_later_draft_is_left() -> None:

@@ -341,6 +341,21 @@ def test_a_missing_csv_column_is_reported_once(tmp_path: Path) -> None:
     assert fault.detail == "there is no column for `answer`; there is `question`, `anser`"
 
 
+@pytest.mark.parametrize(
+    ("sign", "signs"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
+)
+def test_other_signs_than_commas_between_columns_are_named(
+    tmp_path: Path, sign: str, signs: str
+) -> None:
+    text = f"question{sign}answer\na{sign}b\n"
+    faults = rows_of(write(tmp_path, "a.csv", text))
+
+    assert [fault.detail for fault in faults if isinstance(fault, RowFault)] == [
+        f"there is no column for `{name}`; {signs} divide the file's columns, where CSV has commas"
+        for name in ("question", "answer")
+    ]
+
+
 def test_csv_columns_are_renamed_and_may_hold_dots(tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", "question,answers.text\na,b\n")
 

@@ -89,6 +89,27 @@ FILE_IN_TWO_SPLITS = Rule(
     "`{second}` reads a file that `{first}` reads too: `{name}`",
 )
 
+TEST_WITHOUT_ANSWER_FIELD = Rule(
+    "SP0292",
+    "test-without-answer-field",
+    _WARNING,
+    "there are test rows, and no `answer_field` that completions are to write",
+)
+
+# What a task's rows say
+INIT_LABEL_UNSEEN = Rule(
+    "SP0290",
+    "init-label-unseen",
+    _WARNING,
+    "no train row has the answer `{word}` of `init.labels`",
+)
+METRIC_WITHOUT_CLASSES = Rule(
+    "SP0291",
+    "metric-without-classes",
+    _WARNING,
+    "`{metric}` compares labels, and the {rows} train rows of task `{task}` have {count} answers",
+)
+
 # Training
 EPOCHS_AND_STEPS = Rule(
     "SP0230", "epochs-and-steps", _ERROR, "`max_epochs` and `max_steps` are both given"
@@ -163,4 +184,25 @@ MANY_VIRTUAL_TOKENS = Rule(
     "many-virtual-tokens",
     _WARNING,
     "{total} virtual tokens are more than tasks gain from",
+)
+STRONG_DECAY = Rule(
+    "SP0253",
+    "strong-decay",
+    _WARNING,
+    "weight decay takes {percent} % of every virtual token in {steps} steps",
+)
+HIGH_LR = Rule(
+    "SP0254",
+    "high-lr",
+    _WARNING,
+    "steps of `lr` {lr} are as large as the weights of a prompt encoder",
+)
+ONE_VIRTUAL_TOKEN = Rule(
+    "SP0255", "one-virtual-token", _WARNING, "a single virtual token is less than tasks need"
+)
+UNSCALED_HALF = Rule(
+    "SP0256",
+    "unscaled-half",
+    _WARNING,
+    "gradients pass through a base model in float16 without loss scaling",
 )

@@ -4,6 +4,7 @@ from softprompt_compiler.catalogue.rule import Rule
 from softprompt_compiler.diagnostic import Severity
 
 _ERROR = Severity.ERROR
+_WARNING = Severity.WARNING
 
 UNKNOWN_FIELD = Rule("SP0101", "unknown-field", _ERROR, "`{key}` is not a field of {owner}")
 MISSING_FIELD = Rule("SP0102", "missing-field", _ERROR, "{owner} lacks `{key}`")
@@ -20,6 +21,17 @@ UNKNOWN_VERSION = Rule(
     "the spec is of version {found}; this compiler reads {known}",
 )
 REPEATED_ITEM = Rule("SP0110", "repeated-item", _ERROR, "{item} stands twice in `{key}`")
+
+# Values that YAML reads otherwise than their author
+BOOLEAN_WORD = Rule(
+    "SP0111", "boolean-word", _ERROR, "`{found}` is text, and `{key}` takes `true` or `false`"
+)
+NUMBER_FORM = Rule("SP0112", "number-form", _ERROR, "`{found}` is text, and `{key}` takes a number")
+NULL_WORD = Rule("SP0113", "null-word", _ERROR, "`{found}` is text, and `{key}` takes null")
+OTHER_BASE = Rule("SP0114", "other-base", _WARNING, "`{found}` is the number {value}")
+UNREAD_ESCAPE = Rule(
+    "SP0115", "unread-escape", _WARNING, "`{found}` stays a backslash and a letter in this text"
+)
 
 # A prompt template, by itself
 UNCLOSED_FIELD = Rule(
@@ -39,3 +51,12 @@ HUB_DATA_FORM = Rule("SP0127", "hub-data-form", _ERROR, "{detail}")
 
 # A device, by itself
 UNKNOWN_GPU = Rule("SP0130", "unknown-gpu", _ERROR, "the memory of the GPU `{found}` is not known")
+
+# What is nobody's business
+SECRET = Rule("SP0131", "secret", _ERROR, "{what} stands in the spec")
+NAMED_SECRET = Rule(
+    "SP0132",
+    "named-secret",
+    _WARNING,
+    "`{name}` is the name of a secret, and its value stands here",
+)

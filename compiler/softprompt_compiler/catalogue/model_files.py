@@ -21,6 +21,30 @@ WEIGHTS_CONTRADICT_CONFIG = Rule(
 WEIGHTS_MISSING = Rule(
     "SP0336", "weights-missing", _ERROR, "the model's files lack the weight `{subject}`: {detail}"
 )
+ROW_ID_BEYOND_MODEL = Rule(
+    "SP0337",
+    "row-id-beyond-model",
+    _ERROR,
+    "the row has the token id {id}, and the model has {rows} embeddings",
+)
+SPECIAL_ID_BEYOND_MODEL = Rule(
+    "SP0338",
+    "special-id-beyond-model",
+    _ERROR,
+    "the tokenizer's {name} has the id {id}, and the model has {rows} embeddings",
+)
+INIT_ID_BEYOND_MODEL = Rule(
+    "SP0339",
+    "init-id-beyond-model",
+    _ERROR,
+    "`init.{key}` has the token id {id}, and the model has {rows} embeddings",
+)
 WEIGHTS_NOT_HERE = Rule(
     "SP0380", "weights-not-here", _NOTE, "the weights of `{source}` are not all on this machine"
+)
+TOKENIZER_NOT_HERE = Rule(
+    "SP0381",
+    "tokenizer-not-here",
+    _NOTE,
+    "the tokenizer of `{source}` is not on this machine, so rows are not measured",
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label, Severity
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import Span
 
 
@@ -34,6 +35,8 @@ class Rule:
     ) -> Diagnostic:
         """The diagnostic of this fault at `span`, its message filled in with `values`.
 
+        No text of it shows a secret that the spec holds.
+
         label: what is wrong there. labels: the other places that take part. Raises KeyError if a
         value of the message is missing.
         """
@@ -41,9 +44,9 @@ class Rule:
             code=self.code,
             name=self.name,
             severity=self.severity,
-            message=self.message.format(**values),
-            primary=Label(span=span, text=label),
-            secondary=tuple(labels),
+            message=masked(self.message.format(**values)),
+            primary=Label(span=span, text=masked(label)),
+            secondary=tuple(Label(span=each.span, text=masked(each.text)) for each in labels),
             notes=_texts(notes),
             help=_texts(help),
             fix=fix,
@@ -51,4 +54,4 @@ class Rule:
 
 
 def _texts(texts: str | Iterable[str]) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)
+    return tuple(map(masked, (texts,) if isinstance(texts, str) else texts))

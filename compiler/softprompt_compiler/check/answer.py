@@ -117,8 +117,14 @@ def _unknown_field(
 
 
 def check_metrics(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
-    """SP0216 and SP0217: metrics compare completions of test rows with answers."""
+    """SP0216, SP0217 and SP0292: metrics compare completions of test rows with answers."""
     section, span = resolved.spec.tasks[task], resolved.place("tasks", task, "metrics")
+    if section.data.test is not None and section.answer_field is None and not section.metrics:
+        yield rules.TEST_WITHOUT_ANSWER_FIELD.at(
+            key_label(resolved, "", "tasks", task, "data", "test").span,
+            notes="completions are written after the whole template, and nothing is scored",
+            help="name the field that the model is to write, which the template ends in",
+        )
     if not section.metrics:
         return
     if section.answer_field is None:

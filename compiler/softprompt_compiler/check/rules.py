@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from softprompt_compiler.check import (
+    advice,
     answer,
     model,
     model_parallelism,
@@ -11,6 +12,7 @@ from softprompt_compiler.check import (
     parallelism,
     prompt_learning,
     repeated,
+    secret,
     template,
     trained,
     training,
@@ -42,8 +44,11 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     training.check_precision_of_model,
     prompt_learning.check_init,
     prompt_learning.check_layers,
-    prompt_learning.check_low_lr,
-    prompt_learning.check_random_init,
+    advice.check_low_lr,
+    advice.check_random_init,
+    advice.check_decay,
+    advice.check_high_lr,
+    advice.check_half_precision,
     unused.check_unused_encoder,
     unused.check_unused_init,
     unused.check_unused_sampling,
@@ -55,6 +60,8 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     trained.check_base_model,
     repeated.check_repeated,
     repeated.check_shared_files,
+    secret.check_secrets,
+    secret.check_named_secrets,
     not_built.check_launch_built,
     not_built.check_loggers_built,
 )
@@ -68,7 +75,8 @@ TASK_CHECKS: tuple[TaskCheck, ...] = (  # each runs once a task
     answer.check_truncate_field,
     answer.check_renamed_fields,
     answer.check_metrics,
-    prompt_learning.check_many_virtual_tokens,
+    advice.check_many_virtual_tokens,
+    advice.check_one_virtual_token,
     unused.check_unused_shuffle,
     unused.check_unused_truncate_side,
     trained.check_restored_task,

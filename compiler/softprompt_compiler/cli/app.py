@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "launch",
     "evaluate": "launch",
     "predict": "launch",
+    "fmt": "fmt",
     "diff": "diff",
     "test": "spec_test",
     "explain": "explain",

@@ -58,7 +58,7 @@ def compile_(
         color=color,
     )
     if check:
-        raise typer.Exit(_report_stale(spec, emitted))
+        raise typer.Exit(_report_stale(spec, emitted, quiet=not is_for_people(output_format)))
     write_files(emitted.folder, emitted.files)
     if is_for_people(output_format):
         put(f"{emitted.folder}: {', '.join(emitted.files)}\n")
@@ -127,10 +127,11 @@ def _run_name(file: SpecFile, settings: list[str]) -> str:
     return name.text if isinstance(name, ScalarNode) else "unnamed"
 
 
-def _report_stale(spec: str, emitted: Emitted) -> int:
+def _report_stale(spec: str, emitted: Emitted, *, quiet: bool) -> int:
     stale = stale_files(emitted.folder, emitted.files)
     if not stale:
-        put(f"{emitted.folder}: up to date\n")
+        if not quiet:
+            put(f"{emitted.folder}: up to date\n")
         return 0
     names = ", ".join(str(emitted.folder / name) for name in stale)
     complain(f"stale: {names}", f"write them again: spec compile {spec} --out {emitted.folder}")

@@ -1,7 +1,7 @@
 """`spec explain` and `spec schema`: what there is to read."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,22 +24,35 @@ def explain(
     try:
         page = page_of(topic)
     except UnknownTopicError as error:
-        from softprompt_compiler.suggest import did_you_mean
-
-        hint = "\n".join(did_you_mean(topic, error.known)) or "`spec schema` prints all fields"
+        hint = error.hint or "`spec schema` prints all fields"
         raise CommandFailure(
             f"{topic} is neither a code nor a field of the spec", help=hint, exit_code=2
         ) from None
     put(page)
 
 
-def schema() -> None:
+def schema(
+    report: Annotated[
+        bool, typer.Option("--report", help="That of `spec validate -o json` instead.")
+    ] = False,
+) -> None:
     """Print the spec language's JSON Schema."""
-    put(schema_text())
+    put(report_schema_text() if report else schema_text())
 
 
 def schema_text() -> str:
     """The JSON Schema as a file's text."""
     from softprompt_compiler.schema import json_schema
 
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return _as_file(json_schema())
+
+
+def report_schema_text() -> str:
+    """The JSON Schema of reports as a file's text."""
+    from softprompt_compiler.report_schema import report_schema
+
+    return _as_file(report_schema())
+
+
+def _as_file(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

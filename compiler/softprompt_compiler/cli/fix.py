@@ -15,6 +15,7 @@ from softprompt_compiler.cli.spec_file import SpecFile
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.fixing import Check, Fixed, fix
 from softprompt_compiler.render.display import safe
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import SourceFile
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
@@ -39,13 +40,16 @@ def diff_of(file: SpecFile, settings: Sequence[str]) -> str:
     before, after = file.source.text, _fixed(file, settings).source.text
     label = file.source.name
     lines = unified_diff(_LINE.findall(before), _LINE.findall(after), label, label)
-    shown = safe if sys.stdout.isatty() else str  # `patch` wants the very characters
-    return "".join(_diff_line(line, shown(line.rstrip("\r\n"))) for line in lines)
+    return "".join(map(_diff_line, lines))
 
 
-def _diff_line(line: str, shown: str) -> str:
+def _diff_line(line: str) -> str:
+    """A line of the difference, its secrets as stars; else `patch` gets the very characters."""
+    shown = masked(line.rstrip("\r\n"))
     ending = line[len(line.rstrip("\r\n")) :]
-    return shown + (ending or "\n\\ No newline at end of file\n")
+    return (safe(shown) if sys.stdout.isatty() else shown) + (
+        ending or "\n\\ No newline at end of file\n"
+    )
 
 
 def _fixed(file: SpecFile, settings: Sequence[str]) -> Fixed:

@@ -12,6 +12,9 @@ class OutputFormat(StrEnum):
     HUMAN = "human"
     JSON = "json"
     GITHUB = "github"
+    SARIF = "sarif"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
 
 
 class ColorChoice(StrEnum):

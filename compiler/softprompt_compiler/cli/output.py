@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from softprompt_compiler.cli.failure import CommandFailure
@@ -11,6 +12,8 @@ from softprompt_compiler.render.report import Report
 
 if TYPE_CHECKING:
     from softprompt_compiler.render.human import Style
+
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 def put(text: str) -> None:
@@ -35,17 +38,16 @@ def show(
 
     strict: whether warnings fail.
     """
-    match output_format:
-        case OutputFormat.JSON:
-            _show_json(reports)
-        case OutputFormat.GITHUB:
-            _show_github(reports)
-        case OutputFormat.HUMAN:
-            _show_human(reports, color, strict=strict)
-        case None:
-            _show_human(reports, color, strict=strict)
-            if os.environ.get("GITHUB_ACTIONS") == "true":
-                _show_github(reports)
+    if output_format in (None, OutputFormat.HUMAN):
+        _show_human(reports, color, strict=strict)
+    else:
+        for piece in _rendered(reports, output_format, strict=strict):
+            put(piece)
+    if output_format is None and os.environ.get("GITHUB_ACTIONS") == "true":
+        for piece in _rendered(reports, OutputFormat.GITHUB, strict=strict):
+            put(piece)
+    if output_format in (None, OutputFormat.GITHUB):
+        _summarize(reports, strict=strict)
 
 
 def is_for_people(output_format: OutputFormat | None) -> bool:
@@ -100,14 +102,50 @@ def _show_human(reports: Sequence[Report], color: ColorChoice, *, strict: bool) 
         sys.stderr.write("warnings fail here, as --strict says\n")
 
 
-def _show_json(reports: Sequence[Report]) -> None:
-    from softprompt_compiler.render.json import render
+def _rendered(
+    reports: Sequence[Report], output_format: OutputFormat, *, strict: bool
+) -> Iterator[str]:
+    """A format for tools, piece by piece."""
+    match output_format:
+        case OutputFormat.JSON:
+            from softprompt_compiler.render import json
 
-    for piece in render(reports):
-        put(piece)
+            yield from json.render(reports, strict=strict)
+        case OutputFormat.GITHUB:
+            from softprompt_compiler.render import github
+
+            yield github.render(reports)
+        case OutputFormat.SARIF:
+            from softprompt_compiler.render import sarif
+
+            yield sarif.render(reports, Path.cwd())
+        case OutputFormat.GITLAB:
+            from softprompt_compiler.render import gitlab
+
+            yield gitlab.render(reports, Path.cwd())
+        case OutputFormat.JUNIT:
+            from softprompt_compiler.render import junit
+
+            yield junit.render(reports, strict=strict)
+        case OutputFormat.HUMAN:
+            raise AssertionError("it goes to standard error")
 
 
-def _show_github(reports: Sequence[Report]) -> None:
-    from softprompt_compiler.render.github import render
+def _summarize(reports: Sequence[Report], *, strict: bool) -> None:
+    if os.environ.get("GITHUB_ACTIONS") != "true" or not os.environ.get(SUMMARY_VARIABLE):
+        return
+    from softprompt_compiler.render import step_summary
 
-    put(render(reports))
+    append_summary(step_summary.render(reports, strict=strict))
+
+
+def append_summary(text: str) -> None:
+    """Markdown for the summary of GitHub's step, if there is one. Raises CommandFailure."""
+    path = os.environ.get(SUMMARY_VARIABLE)
+    if not path:
+        return
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandFailure(f"{path} cannot be written: {error.strerror}") from None

@@ -12,7 +12,7 @@ import typer
 
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.options import Color, ColorChoice, OutputFormat, Settings, SpecFile
-from softprompt_compiler.cli.output import put, show, style_for
+from softprompt_compiler.cli.output import append_summary, put, show, style_for
 from softprompt_compiler.cli.spec_file import read_spec
 from softprompt_compiler.render.report import Report
 from softprompt_plan.vocabulary import CheckStatus
@@ -20,8 +20,6 @@ from softprompt_plan.vocabulary import CheckStatus
 if TYPE_CHECKING:
     from softprompt_compiler.spec_test.check import CheckResult
     from softprompt_compiler.spec_test.harness import Harness
-
-_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 class TestFormat(StrEnum):
@@ -119,7 +117,7 @@ def _run(
     seconds = time.monotonic() - started
     match output_format:
         case TestFormat.JUNIT:
-            from softprompt_compiler.render.junit import render
+            from softprompt_compiler.render.junit_checks import render
 
             put(render(spec, results, seconds))
         case TestFormat.JSON:
@@ -153,19 +151,13 @@ def _print_as_they_end(harness: "Harness", spec: str, color: ColorChoice) -> "li
 def _tell_github(
     harness: "Harness", spec: str, results: "list[CheckResult]", seconds: float
 ) -> None:
+    from softprompt_compiler.render.github import render as diagnostics
     from softprompt_compiler.render.github_checks import render, summary
     from softprompt_compiler.spec_test.check import SPEC
 
-    show([Report.of(spec, harness.diagnostics)], OutputFormat.GITHUB, ColorChoice.NEVER)
+    put(diagnostics([Report.of(spec, harness.diagnostics)]))
     put(render(spec, [result for result in results if result.name != SPEC]))
-    path = os.environ.get(_SUMMARY_VARIABLE)
-    if not path:
-        return
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(summary(spec, results, seconds))
-    except OSError as error:
-        raise CommandFailure(f"{path} cannot be written: {error.strerror}") from None
+    append_summary(summary(spec, results, seconds))
 
 
 def _exit_code(results: "list[CheckResult]") -> int:

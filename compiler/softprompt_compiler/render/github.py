@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from softprompt_compiler.diagnostic import Diagnostic, Severity
 from softprompt_compiler.render.display import safe
+from softprompt_compiler.render.in_words import message_lines
 from softprompt_compiler.render.report import Report
 from softprompt_compiler.source import SourceKind
 
@@ -27,22 +28,15 @@ def _command(diagnostic: Diagnostic) -> str:
         if span.line == span.end_line:  # GitHub takes columns only within a line
             properties |= {"col": span.column, "endColumn": span.end_column}
     properties["title"] = f"{diagnostic.code} {diagnostic.name}"
-    return workflow_command(_COMMANDS[diagnostic.severity], properties, _message(diagnostic))
+    return workflow_command(
+        _COMMANDS[diagnostic.severity], properties, "\n".join(map(safe, message_lines(diagnostic)))
+    )
 
 
 def workflow_command(kind: str, properties: Mapping[str, object], message: str) -> str:
     """One command. kind: error, warning or notice."""
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     return f"::{kind} {listed}::{_data(message)}"
-
-
-def _message(diagnostic: Diagnostic) -> str:
-    lines = [diagnostic.message]
-    if diagnostic.span.source.kind is SourceKind.SETTING:
-        lines[0] += f" (in --set {diagnostic.span.source.text})"
-    lines += [f"note: {note}" for note in diagnostic.notes]
-    lines += [f"help: {text}" for text in diagnostic.help]
-    return "\n".join(safe(line) for line in lines)
 
 
 def _data(text: str) -> str:

@@ -1,10 +1,10 @@
 """For GitHub Actions: an annotation for each failed check, and a table for the job's summary."""
 
 from collections.abc import Sequence
-from html import escape
 
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.github import workflow_command
+from softprompt_compiler.render.markdown import cell
 from softprompt_compiler.source import SourceKind
 from softprompt_compiler.spec_test.check import CheckResult
 from softprompt_plan.vocabulary import CheckStatus
@@ -31,14 +31,8 @@ def summary(spec: str, results: Sequence[CheckResult], seconds: float) -> str:
     """GitHub's Markdown: a table of all checks."""
     rows = [
         f"| {_SIGNS[each.status]} | {each.name} | {each.statement} | {each.seconds:.1f} s | "
-        f"{_cell(each.detail)} |"
+        f"{cell(each.detail)} |"
         for each in results
     ]
-    head = [f"### spec test {_cell(spec)}", "", "| | check | | time | |", "|---|---|---|---:|---|"]
+    head = [f"### spec test {cell(spec)}", "", "| | check | | time | |", "|---|---|---|---:|---|"]
     return "\n".join([*head, *rows, "", f"{seconds:.1f} s in all", ""]) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text that neither Markdown nor HTML reads as anything else."""
-    shown = escape(safe(text))
-    return "".join(f"&#{ord(sign)};" if sign in "|`*_[]\\~#!" else sign for sign in shown)

@@ -10,22 +10,26 @@ from textwrap import indent
 from typing import Any
 
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity
+from softprompt_compiler.ignoring import Ignored
 from softprompt_compiler.render.data_json import data_object
 from softprompt_compiler.render.report import Report
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import SourceFile, Span
 
-FORMAT_VERSION = "1.1"  # 1.x only adds keys; 1.1 added `data`
+FORMAT_VERSION = "1.2"  # 1.x only adds keys; 1.1 added `data`, 1.2 `strict` and `ignored`
 
 
-def render(reports: Sequence[Report]) -> Iterator[str]:
+def render(reports: Sequence[Report], *, strict: bool = False) -> Iterator[str]:
     """The reports as one JSON object, in ASCII, ending in a newline; piece by piece.
 
-    Every fault of every row is in it, so the whole may be larger than memory.
+    strict: whether warnings fail. Every fault of every row is in it, so the whole may be larger
+    than memory.
     """
     errors = sum(report.count(Severity.ERROR) for report in reports)
     value = {
         "format_version": FORMAT_VERSION,
-        "valid": errors == 0,
+        "valid": not any(report.fails(strict=strict) for report in reports),
+        "strict": strict,
         "error_count": errors,
         "warning_count": sum(report.count(Severity.WARNING) for report in reports),
         "data": [
@@ -33,6 +37,7 @@ def render(reports: Sequence[Report]) -> Iterator[str]:
             for report in reports
             if report.data is not None
         ],
+        "ignored": [_ignored(report.spec, each) for report in reports for each in report.ignored],
     }
     yield json.dumps(value, indent=2).removesuffix("\n}") + ',\n  "diagnostics": ['
     between, end = "\n", "]"
@@ -42,6 +47,19 @@ def render(reports: Sequence[Report]) -> Iterator[str]:
             yield between + indent(text, "    ")
             between, end = ",\n", "\n  ]"
     yield end + "\n}\n"
+
+
+def _ignored(spec: str, ignored: Ignored) -> dict[str, Any]:
+    found = ignored.diagnostic
+    return {
+        "spec": spec,
+        "severity": found.severity.value,
+        "code": found.code,
+        "name": found.name,
+        "summary": found.message,
+        "range": _range(found.span),
+        "reason": ignored.reason,
+    }
 
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -58,7 +76,7 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         ],
         "notes": list(diagnostic.notes),
         "help": list(diagnostic.help),
-        "fixes": [_fix(diagnostic.fix)] if diagnostic.fix else [],
+        "fixes": [_fix(diagnostic.shown_fix)] if diagnostic.shown_fix else [],
     }
 
 
@@ -82,7 +100,7 @@ def _snippet(span: Span) -> dict[str, Any] | None:
         return None
     line = span.source.line_at(span.start)
     return {
-        "code": line.text,
+        "code": masked(line.text),
         "start_line": span.line,
         "highlight_start_offset": span.start - line.start,
         "highlight_end_offset": min(span.end, line.end) - line.start,

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from softprompt_compiler.diagnostic import Label
 from softprompt_compiler.render.display import Cell, cell
+from softprompt_compiler.secrets import masked
 from softprompt_compiler.source import SourceFile
 
 _ELLIPSIS = "..."
@@ -51,13 +52,13 @@ def rows(marks: list[Mark], width: int) -> Iterator[Row]:
 
 
 def _plain_line(source: SourceFile, number: int, width: int) -> Row:
-    line = source.line(number)
+    line = masked(source.line(number))
     window = _window(line, 0, 0, width)
     return Row(number=number, text=window.text)
 
 
 def _marked_line(source: SourceFile, number: int, marks: list[Mark], width: int) -> Iterator[Row]:
-    line = source.line(number)
+    line = masked(source.line(number))
     for group in _groups(line, marks, width):
         columns = [_columns(mark, line) for mark in group]
         first, last = min(start for start, _ in columns), max(end for _, end in columns)

@@ -20,7 +20,10 @@ class Spec(Section):
     """One run: a base model, tasks, and how their soft prompts are trained."""
 
     version: int = Field(
-        ge=SPEC_VERSION, le=SPEC_VERSION, description="Version of the spec language."
+        ge=SPEC_VERSION,
+        le=SPEC_VERSION,
+        description="Version of the spec language.",
+        examples=[SPEC_VERSION],
     )
     name: Name = Field(
         description="Name of the run and of its folder under `runs/`: letters, digits, `_`, `.` "

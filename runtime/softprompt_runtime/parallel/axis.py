@@ -4,11 +4,14 @@ On an axis of one process every call is the identity, and no process group exist
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 import torch.distributed as dist
 from torch import Tensor
+
+from softprompt_runtime.parallel.waiting import waiting_for
 
 _T = TypeVar("_T")
 
@@ -26,7 +29,8 @@ class Axis:
 
     ranks: their global ranks, in order. index: this process's place. group: what they talk through;
     None for one process. All calls are collective: every process of the axis makes them, in the
-    same order.
+    same order. They raise RunFailure, with the ranks, where others do not answer in time or are
+    gone.
     """
 
     ranks: tuple[int, ...]
@@ -60,13 +64,15 @@ class Axis:
     def add(self, tensor: Tensor) -> Tensor:
         """The sum over the processes, in place. Returns the same tensor."""
         if self.group is not None:
-            dist.all_reduce(tensor, dist.ReduceOp.SUM, group=self.group)
+            with self._waiting():
+                dist.all_reduce(tensor, dist.ReduceOp.SUM, group=self.group)
         return tensor
 
     def largest(self, tensor: Tensor) -> Tensor:
         """The elementwise maximum over the processes, in place. Returns the same tensor."""
         if self.group is not None:
-            dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group)
+            with self._waiting():
+                dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.group)
         return tensor
 
     def gather(self, tensor: Tensor, dim: int = 0) -> Tensor:
@@ -75,7 +81,8 @@ class Axis:
             return tensor
         first = tensor.movedim(dim, 0).contiguous()
         whole = first.new_empty(self.size * first.shape[0], *first.shape[1:])
-        _gather(whole, first, group=self.group)
+        with self._waiting():
+            _gather(whole, first, group=self.group)
         return whole.movedim(0, dim)
 
     def add_and_share_out(self, tensor: Tensor) -> Tensor:
@@ -84,7 +91,8 @@ class Axis:
             return tensor
         assert tensor.shape[0] % self.size == 0, "every process gets an equal part"
         part = tensor.new_empty(tensor.shape[0] // self.size, *tensor.shape[1:])
-        _add_and_scatter(part, tensor.contiguous(), group=self.group)
+        with self._waiting():
+            _add_and_scatter(part, tensor.contiguous(), group=self.group)
         return part
 
     def gather_objects(self, value: _T) -> list[_T]:
@@ -92,7 +100,8 @@ class Axis:
         if self.group is None:
             return [value]
         found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value, group=self.group)
+        with self._waiting():
+            dist.all_gather_object(found, value, group=self.group)
         return found
 
     def from_first(self, value: _T) -> _T:
@@ -100,16 +109,22 @@ class Axis:
         if self.group is None:
             return value
         values: list[Any] = [value]
-        dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
+        with self._waiting():
+            dist.broadcast_object_list(values, src=self.ranks[0], group=self.group)
         return values[0]
 
     def copy_from(self, place: int, tensor: Tensor) -> Tensor:
         """The tensor of the process at `place`, written over all others'. Returns the same one."""
         if self.group is not None:
-            dist.broadcast(tensor, src=self.ranks[place], group=self.group)
+            with self._waiting():
+                dist.broadcast(tensor, src=self.ranks[place], group=self.group)
         return tensor
 
     def barrier(self) -> None:
         """Wait until every process of the axis is here."""
         if self.group is not None:
-            dist.barrier(group=self.group)
+            with self._waiting():
+                dist.barrier(group=self.group)
+
+    def _waiting(self) -> AbstractContextManager[None]:
+        return waiting_for([rank for rank in self.ranks if rank != self.rank], self.rank)

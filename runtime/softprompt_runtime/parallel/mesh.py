@@ -4,6 +4,7 @@ Tensor is the fastest axis, so that processes that share each layer are neighbou
 rank = (data * pipeline_size + stage) * tensor_size + shard.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, TypeVar, final
 
 import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh
 
 from softprompt_plan.plan import ParallelismPlan
 from softprompt_runtime.device import choose_device
@@ -125,7 +126,7 @@ def join_mesh(plan: ParallelismPlan, environment: Mapping[str, str] | None = Non
         plan.pipeline_model_parallel_size,
         plan.tensor_model_parallel_size,
     )
-    grid = init_device_mesh(device.type, sizes, mesh_dim_names=_NAMES)
+    grid = _grid(device, sizes, timedelta(seconds=_timeout(environment)))
     data, pipeline, tensor = (_axis(grid, name) for name in _NAMES)
     world = Axis(ranks=tuple(range(place.world_size)), index=place.rank, group=dist.group.WORLD)
     return Mesh(
@@ -144,6 +145,18 @@ def leave_mesh() -> None:
     """End the process group, if there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _grid(device: torch.device, sizes: tuple[int, int, int], timeout: timedelta) -> DeviceMesh:
+    """The mesh. Its groups are made here: those of init_device_mesh wait 30 minutes, always."""
+    ranks = torch.arange(math.prod(sizes)).view(sizes)
+    own: list[dist.ProcessGroup] = []
+    for dim, size in enumerate(sizes):
+        for line in ranks.movedim(dim, -1).reshape(-1, size).tolist():
+            group = dist.new_group(line, timeout=timeout)  # every process makes every group
+            if isinstance(group, dist.ProcessGroup) and dist.get_rank() in line:
+                own.append(group)
+    return DeviceMesh.from_group(own, device.type, mesh=ranks, mesh_dim_names=_NAMES)
 
 
 def _axis(grid: DeviceMesh, name: str) -> Axis:

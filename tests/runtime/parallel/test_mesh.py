@@ -1,3 +1,6 @@
+import os
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,8 @@ from softprompt_runtime.parallel.launcher import (
     process_place,
     rendezvous,
 )
-from softprompt_runtime.parallel.mesh import join_mesh, single_process
+from softprompt_runtime.parallel.mesh import TIMEOUT_VARIABLE, join_mesh, single_process
+from softprompt_runtime.parallel.stage_link import StageLink
 from tests.runtime.parallel.processes import Processes
 from tests.runtime.plans import tiny_plan
 
@@ -131,3 +135,31 @@ def test_slurm_processes_meet_on_the_first_node_of_the_step() -> None:
     assert rendezvous(step) == {"MASTER_ADDR": "node7", "MASTER_PORT": "19567"}
     assert rendezvous({**step, "MASTER_PORT": "5"})["MASTER_PORT"] == "5"
     assert rendezvous({"MASTER_ADDR": "a", "MASTER_PORT": "5"}) == {}
+
+
+def unanswered(plan: ParallelismPlan, done: Path) -> str:
+    """What rank 1 says when rank 0 does not answer. Making the groups must fit in the time too."""
+    mesh = join_mesh(plan, {**os.environ, TIMEOUT_VARIABLE: "5"})
+    if mesh.rank == 0:
+        while not done.exists():
+            time.sleep(0.1)
+        return ""
+    try:
+        if mesh.pipeline.size == 2:
+            StageLink(mesh.pipeline).receive((2, 3), torch.float32, mesh.device)
+        mesh.data.add(torch.zeros(2))
+    except RunFailure as failure:
+        return failure.message
+    finally:
+        done.touch()
+    return "nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [layout(devices=2), layout(pipeline=2, devices=2)])
+def test_who_does_not_answer_in_time_is_named(
+    two: Processes, sizes: ParallelismPlan, tmp_path: Path
+) -> None:
+    _, found = two.run(unanswered, sizes, tmp_path / "done")
+
+    assert found.startswith("Process 1 waited in vain for process 0: ")

@@ -1,0 +1,143 @@
+"""The activations of a training step at their peak, on one rank.
+
+A step's peak is in one of two moments: when the loss takes its logits, with everything kept; or in
+the backward pass of the last blocks, whose own needs come on top of what earlier blocks keep. Both
+are reckoned, and the larger one counts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from softprompt_compiler.memory import blocks
+from softprompt_compiler.memory.batch import PackedShape
+from softprompt_compiler.memory.blocks import BlockSizes
+from softprompt_compiler.memory.model_shape import ModelShape
+from softprompt_compiler.memory.term import Term, term, total
+from softprompt_plan.vocabulary import ActivationsCheckpoint
+
+# runtime's prompted_loss: logits of one chunk of loss tokens
+CHUNK_LOGITS = 2**23
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """What lives at one moment of a step, and which moment that is."""
+
+    moment: str
+    terms: tuple[Term, ...]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of it all."""
+        return total(self.terms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepShape:
+    """What decides a step's activations on one rank.
+
+    num_blocks: of the rank's pipeline stage. is_last: the stage has the loss.
+    """
+
+    shape: ModelShape
+    packed: PackedShape
+    value_bytes: int
+    mode: ActivationsCheckpoint
+    num_blocks: int
+    is_last: bool = True
+    tensor_parallel: int = 1
+
+    def block(self, wanted: int | None = None) -> BlockSizes:
+        """A block whose result is wanted at so many tokens; None: at all."""
+        return BlockSizes(
+            shape=self.shape,
+            value_bytes=self.value_bytes,
+            tokens=self.packed.kept,
+            wanted=self.packed.kept if wanted is None else wanted,
+            rooted=self.packed.rooted,
+            joined=self.packed.joined,
+            longest=self.packed.longest,
+            tensor_parallel=self.tensor_parallel,
+        )
+
+
+def peak(step: StepShape) -> Peak:
+    """The moment of a step that needs most."""
+    return max(_moments(step), key=lambda moment: moment.num_bytes)
+
+
+def _moments(step: StepShape) -> Iterator[Peak]:
+    number, last = _full_blocks(step)
+    if number:
+        yield _backward(step, number, step.block(), "the MLP of a block")
+    if last is not None:
+        yield _backward(step, number, last, "the MLP of the last block")
+    if step.shape.is_lean:
+        yield from _in_attention(step, step.num_blocks - 1)
+    if step.is_last:
+        yield _at_loss(step)
+
+
+def kept(step: StepShape) -> tuple[Term, ...]:
+    """What all blocks of the stage keep until their backward pass."""
+    number, last = _full_blocks(step)
+    full = (
+        [each.times("", number) for each in blocks.saved(step.block(), step.mode)] if number else []
+    )
+    rest = blocks.saved(last, step.mode) if last else ()
+    return (*full, *(_of_last(each) for each in rest), *_shared(step))
+
+
+def _full_blocks(step: StepShape) -> tuple[int, BlockSizes | None]:
+    """How many blocks compute all tokens, and the last one, if that computes fewer of them."""
+    if not (step.shape.is_lean and step.is_last):
+        return step.num_blocks, None
+    return step.num_blocks - 1, step.block(step.packed.targets)
+
+
+def _of_last(each: Term) -> Term:
+    return Term(name=f"last block: {each.name}", factors=each.factors)
+
+
+def _shared(step: StepShape) -> list[Term]:
+    """What all blocks use."""
+    b = ("b", step.value_bytes)
+    found: list[Term] = []
+    if step.shape.rotary_dim:
+        rotary = ("E", step.shape.rotary_dim)
+        found.append(term("cosines and sines", 2, ("R", step.packed.kept), rotary, b))
+    if step.packed.mask_values:
+        found.append(term("attention masks", ("Q", step.packed.mask_values), b))
+    if step.is_last:
+        width = ("D", step.shape.width)
+        targets = ("N", step.packed.targets)
+        seen = targets if step.shape.is_lean else ("R", step.packed.kept)
+        found.append(term("input of the final norm", seen, width, b))
+    return found
+
+
+def _at_loss(step: StepShape) -> Peak:
+    """Logits of a chunk: their logarithms, and two gradients, in float32."""
+    vocabulary = -(-step.shape.vocab_size // step.tensor_parallel)
+    chunk = min(step.packed.targets, max(1, CHUNK_LOGITS // vocabulary))
+    width, b = ("D", step.shape.width), ("b", step.value_bytes)
+    logits = term("logits of a chunk, and gradients", 3, ("C", chunk), ("V", vocabulary), 4)
+    hidden = term("hidden states of loss tokens", 3, ("N", step.packed.targets), width, b)
+    return Peak(moment="the loss", terms=(*kept(step), logits, hidden))
+
+
+def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
+    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
+    for terms in blocks.attention_moments(step.block(), step.mode):
+        found = (*(others if num_others else ()), *terms, *_shared(step))
+        yield Peak(moment="the attention of the last block", terms=found)
+
+
+def _backward(step: StepShape, number: int, sizes: BlockSizes, moment: str) -> Peak:
+    """In the MLP of the last of `number` blocks at all tokens, or of the one after these."""
+    full = [each.times("", number) for each in blocks.saved(step.block(), step.mode)]
+    own = [_of_last(each) for each in blocks.saved(sizes, step.mode)]
+    is_last = sizes.wanted != sizes.tokens
+    again = (*blocks.recomputed(sizes, step.mode), *blocks.working(sizes))
+    terms = (*(full if number else ()), *(own if is_last else ()), *again, *_shared(step))
+    return Peak(moment=moment, terms=terms)
