@@ -8,7 +8,7 @@ import pytest
 from softprompt_compiler.check import not_built
 from softprompt_compiler.check.not_built import Feature
 from softprompt_compiler.check.rules import SPEC_CHECKS, TASK_CHECKS
-from softprompt_compiler.diagnostic import Diagnostic, Severity
+from softprompt_compiler.diagnostic import Confidence, Diagnostic, Severity
 from tests.compiler.specs import check, codes, compiled, seen, spec, task
 
 DATA = "data: {train: data/train.jsonl}"
@@ -189,6 +189,25 @@ def test_a_field_without_effect_is_refused_at_its_key(
 
 
 @pytest.mark.parametrize(
+    ("extra", "left"),
+    [
+        ("inference: {greedy: true, top_k: 3, seed: 1}\n", "inference: {greedy: true, seed: 1}\n"),
+        ("inference:\n  seed: 1\n  top_k: 3\n", "inference:\n  seed: 1\n"),
+    ],
+)
+def test_taking_out_a_field_without_effect_is_a_guess(
+    world_folder: Path, extra: str, left: str
+) -> None:
+    (found,) = _found(spec(extra), world_folder)
+
+    assert found.fix is not None
+    assert found.fix.confidence is Confidence.GUESS
+    (edit,) = found.fix.edits
+    text = spec(extra)
+    assert text[: edit.span.start] + edit.replacement + text[edit.span.end :] == spec(left)
+
+
+@pytest.mark.parametrize(
     "extra",
     [
         "prompt_learning: {encoder: {type: mlp, hidden_size: 2048, dropout: 0.0, init_std: 0.023}}",
@@ -233,8 +252,6 @@ def test_only_a_hub_id_has_a_revision(world_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "token"),
     [
-        ("launch: {target: torchrun}", "torchrun"),
-        ("launch: {target: kubernetes}", "kubernetes"),
         ("training: {max_steps: 9, loggers: [csv, wandb]}", "wandb"),
         ("training: {max_steps: 9, loggers: [mlflow]}", "mlflow"),
     ],
@@ -251,7 +268,7 @@ def test_what_is_not_built_is_refused_with_what_works(
 
 _LAYOUTS = (
     ("devices: 2", Feature.DEVICES, "2"),
-    ("num_nodes: 2", Feature.NODES, "2"),
+    ("num_nodes: 2}\nlaunch: {target: slurm", Feature.NODES, "2"),
     ("devices: 2, tensor_model_parallel_size: 2", Feature.TENSOR_PARALLEL, "2"),
     ("devices: 2, pipeline_model_parallel_size: 2", Feature.PIPELINE_PARALLEL, "2"),
     (
