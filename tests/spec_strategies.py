@@ -10,6 +10,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.launch_strategies import launch_sections
+from tests.launch_strategies import some as _some
+from tests.launch_strategies import words as _words
+
 Spec = dict[str, Any]
 Path = tuple[str | int, ...]
 
@@ -28,13 +32,7 @@ def as_yaml(spec: Mapping[str, Any], depth: int = 0) -> str:
     return "\n".join(lines) + ("\n" if depth == 0 else "")
 
 
-def _some(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Any of the keys, each with a value of its strategy."""
-    return st.fixed_dictionaries({}, optional=optional)
-
-
 names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
-_words = st.text("abc XYZ:#'\"\\\u00e9\u4e2d\U0001f600\n", min_size=1, max_size=12)
 
 
 @st.composite
@@ -167,21 +165,16 @@ def specs(draw: st.DrawFn) -> Spec:
         "model": {"source": "models/tiny", "max_seq_length": draw(st.integers(100, MAX_POSITIONS))},
         "tasks": draw(st.dictionaries(names, tasks(), min_size=1, max_size=3)),
     }
-    launch = _some(
-        setup=st.lists(_words, max_size=2),
-        environment=st.dictionaries(
-            st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True), _words, max_size=2
-        ),
-    )
     spec |= draw(
         _some(
             prompt_learning=prompt_learning(),
             training=training(),
             parallelism=_some(accelerator=st.sampled_from(["auto", "cpu", "gpu"])),
             inference=inference(),
-            launch=launch,
         )
     )
+    has_gpus = spec.get("parallelism", {}).get("accelerator") != "cpu"
+    spec |= draw(_some(launch=launch_sections(has_gpus=has_gpus)))
     if not any("validation" in task["data"] for task in spec["tasks"].values()):
         spec.get("training", {}).pop("val_check_interval", None)  # it would have no effect
     return spec
@@ -251,10 +244,55 @@ MISTAKES = (
         inside=("a b",),
         at_key=True,
     ),
-    _value("SP0108", ("launch", "target"), "slurm"),
     _value("SP0108", ("training", "loggers"), ["csv", "wandb"], 1),
     _value("SP0130", ("parallelism", "gpu"), "H100"),
     _value("SP0109", ("version",), 2),
+    Mistake(code="SP0270", path=("launch",), value={"slurm": {}}, inside=("slurm",), at_key=True),
+    _value(
+        "SP0273",
+        ("launch",),
+        {"target": "kubernetes", "kubernetes": {"folder": "/b", "name": "n"}},
+        "target",
+    ),
+    _value(
+        "SP0275",
+        ("launch",),
+        {"target": "kubernetes", "kubernetes": {"folder": "/b", "image": "i", "name": "A"}},
+        *("kubernetes", "name"),
+    ),
+    *(
+        _value(code, ("launch",), {"target": "slurm", "slurm": {key: value}}, "slurm", key)
+        for code, key, value in (
+            ("SP0276", "account", "two words"),
+            ("SP0277", "time_limit", "soon"),
+            ("SP0278", "memory", "much"),
+            ("SP0282", "image", "a\nb"),
+            ("SP0104", "save_seconds", 0),
+        )
+    ),
+    Mistake(
+        code="SP0280",
+        path=("launch", "environment"),
+        value={"RANK": "0"},
+        inside=("RANK",),
+        at_key=True,
+    ),
+    Mistake(
+        code="SP0281",
+        path=("launch",),
+        value={"environment": {"LICENCE": "x"}, "secrets": ["LICENCE"]},
+        inside=("environment", "LICENCE"),
+        at_key=True,
+    ),
+    _value("SP0107", ("launch", "secrets"), ["A-B"], 0),
+    _value("SP0110", ("launch", "secrets"), ["A", "A"], 1),
+    Mistake(
+        code="SP0283",
+        path=("launch",),
+        value={"target": "slurm", "slurm": {"image": "i", "mounts": {"data": "/d"}}},
+        inside=("slurm", "mounts", "data"),
+        at_key=True,
+    ),
     _value("SP0110", ("training", "loggers"), ["csv", "csv"], 1),
     _value("SP0302", ("tasks", "TASK", "data", "train"), "data/nothing.jsonl"),
     _value("SP0310", ("model", "source"), "models/nothing.gguf"),

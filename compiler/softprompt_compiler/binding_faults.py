@@ -155,9 +155,10 @@ def _unusable_key(path: Path, tree: Tree) -> Diagnostic:
 def _unusable_name(path: Path, tree: Tree) -> Diagnostic:
     node = tree.nearest(path)
     found = _name(node.text if isinstance(node, ScalarNode) else "")
-    return rules.UNUSABLE_NAME.at(
-        value_span(node), found=found, thing="a run", help=f"use {_NAME_LETTERS}"
-    )
+    is_variable = "secrets" in path
+    thing = "an environment variable" if is_variable else "a run"
+    letters = _VARIABLE_LETTERS if is_variable else _NAME_LETTERS
+    return rules.UNUSABLE_NAME.at(value_span(node), found=found, thing=thing, help=f"use {letters}")
 
 
 def _unknown_version(path: Path, tree: Tree) -> Diagnostic:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from softprompt_compiler.catalogue import cross
 from softprompt_compiler.catalogue import world as rules
+from softprompt_compiler.check.places import stated
 from softprompt_compiler.data_report import SplitReport
-from softprompt_compiler.diagnostic import Diagnostic, Fix
+from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.scalars import quoted
 from softprompt_compiler.split_tally import LABEL_METRICS
@@ -31,17 +32,31 @@ def split_diagnostics(
     if split.num_without_answer and task.metrics:
         field, count = task.answer_field, split.num_without_answer
         hint = "add the answers, or leave `metrics` out"
-        yield rules.TEST_WITHOUT_ANSWERS.at(place, count=count, rows=rows, field=field, help=hint)
+        yield rules.TEST_WITHOUT_ANSWERS.at(
+            place,
+            labels=[stated(resolved, f"`{field}`", "tasks", task.name, "answer_field")],
+            count=count,
+            rows=rows,
+            field=field,
+            help=hint,
+        )
     if split.num_trained:
         hint = "scores on rows that were trained on say little; keep the splits apart"
         count = split.num_trained
-        yield rules.ROWS_IN_TWO_SPLITS.at(place, count=count, rows=rows, split=name, help=hint)
+        label = _train_data(resolved, task)
+        yield rules.ROWS_IN_TWO_SPLITS.at(
+            place, labels=[label], count=count, rows=rows, split=name, help=hint
+        )
     if split.num_contrary and split.labels is not None:
         hint = "no prediction can be right for both; look which label is meant"
         count = split.num_contrary
         yield rules.CONTRARY_ROWS.at(place, count=count, rows=rows, split=name, help=hint)
     if split.split is Split.TEST and train is not None:
         yield from _label_diagnostics(resolved, task, split, train)
+
+
+def _train_data(resolved: ResolvedSpec, task: TaskPlan) -> Label:
+    return Label(span=resolved.place("tasks", task.name, "data", "train"), text="the train data")
 
 
 def _label_diagnostics(
@@ -57,6 +72,7 @@ def _label_diagnostics(
     more = f" and {len(unknown) - _MOST_LABELS} more" if len(unknown) > _MOST_LABELS else ""
     yield rules.UNTRAINED_LABELS.at(
         resolved.place("tasks", task.name, "data", "test"),
+        labels=[_train_data(resolved, task)],
         count=sum(unknown.values()),
         rows=test.num_rows,
         notes=f"the labels are {shown}{more}" if len(unknown) > 1 else f"the label is {shown}",
@@ -101,6 +117,7 @@ def _scored_as_labels(
         if metric in LABEL_METRICS:
             yield cross.METRIC_WITHOUT_CLASSES.at(
                 resolved.place("tasks", task.name, "metrics", at),
+                labels=[_train_data(resolved, task)],
                 metric=metric.value,
                 task=task.name,
                 rows=train.num_rows,
@@ -115,10 +132,17 @@ def run_diagnostics(plan: Plan, resolved: ResolvedSpec, num_steps: int) -> Itera
     if 0 < num_steps <= warmup:
         yield rules.WARMUP_EXCEEDS_RUN.at(
             resolved.place("training", "optim", "sched", "warmup_steps"),
+            labels=_length_of_run(resolved, num_steps),
             warmup=warmup,
             steps=num_steps,
             help=f"write `warmup_steps: {num_steps // 10}`, or train longer",
         )
+
+
+def _length_of_run(resolved: ResolvedSpec, num_steps: int) -> list[Label]:
+    text = f"{num_steps:,} step{'s' * (num_steps > 1)} with this data"
+    given = [key for key in ("max_steps", "max_epochs") if resolved.is_given("training", key)]
+    return [Label(span=resolved.place("training", key), text=text) for key in given]
 
 
 def init_diagnostics(
@@ -138,6 +162,15 @@ def init_diagnostics(
         if given > used:
             things = "tokens" if key == "text" else "labels"
             hint = f"give {used} {things} or fewer"
+            splits = resolved.is_given("tasks", task.name, "virtual_token_splits")
+            key = "virtual_token_splits" if splits else "total_virtual_tokens"
+            number = resolved.place("tasks", task.name, key)
             yield rules.INIT_CUT.at(
-                place, used=used, given=given, things=things, task=task.name, help=hint
+                place,
+                labels=[Label(span=number, text=f"{used} virtual token{'s' * (used > 1)}")],
+                used=used,
+                given=given,
+                things=things,
+                task=task.name,
+                help=hint,
             )

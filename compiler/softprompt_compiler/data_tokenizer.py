@@ -3,7 +3,7 @@
 from softprompt_compiler.catalogue import model_files
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.data_ids import special_id_diagnostics
-from softprompt_compiler.diagnostic import Diagnostic
+from softprompt_compiler.diagnostic import Diagnostic, Label
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.source import Span
 from softprompt_compiler.world import World
@@ -36,7 +36,8 @@ def load_tokenizer(
         found.append(rules.NO_EOS.at(place, help=hint))
     if read.bos_id is None and resolved.spec.inference.add_bos:
         at = resolved.place("inference", "add_bos")
-        found.append(rules.NO_BOS.at(at, help="write `add_bos: false`"))
+        whose = Label(span=place, text="the tokenizer of this model")
+        found.append(rules.NO_BOS.at(at, labels=[whose], help="write `add_bos: false`"))
     found += special_id_diagnostics(resolved, read)
     if found:
         return None, found

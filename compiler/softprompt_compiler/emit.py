@@ -4,6 +4,7 @@ A template says what stands where; a value gets into it through one of `FILTERS`
 `finalize` refuses everything else, so that no value reaches Python or a shell unquoted.
 """
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from softprompt_compiler import __version__
+from softprompt_compiler.emit_launch import launch_values
+from softprompt_compiler.emit_yaml import yaml_files
 from softprompt_compiler.python_source import classes_in, python_source
 from softprompt_plan.plan import PLAN_FORMAT, Plan
 from softprompt_plan.serialize import to_json
+from softprompt_plan.vocabulary import LaunchTarget
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,8 +50,7 @@ def emit(plan: Plan, origin: Origin) -> dict[str, str]:
     values = {
         "plan": plan,
         "imports": _import_lines(plan),
-        "environment": plan.launch.environment,
-        "setup": plan.launch.setup,
+        **launch_values(plan),
         "has_test": any(task.data.test for task in plan.tasks),
         "version": __version__,
         "plan_format": PLAN_FORMAT,
@@ -56,8 +59,14 @@ def emit(plan: Plan, origin: Origin) -> dict[str, str]:
         "spec_folder": origin.spec_folder,
         "settings": origin.settings,
     }
-    environment = templates()
-    files = {name: environment.get_template(f"{name}.j2").render(values) for name in SCRIPTS}
+
+    def render(template: str) -> str:
+        return templates().get_template(template).render(values)
+
+    files = {name: render(f"{name}.j2") for name in SCRIPTS}
+    if plan.launch.target is LaunchTarget.SLURM:
+        files[f"{plan.name}.sbatch"] = render("slurm.sbatch.j2")
+    files |= yaml_files(plan, origin.spec_name, header=render("header.j2"))
     return {**files, "plan.json": to_json(plan)}
 
 
@@ -91,10 +100,35 @@ def _shell_line(line: str) -> Sanctioned:
     return Sanctioned(line)
 
 
+def _number(value: int) -> Sanctioned:
+    return Sanctioned(f"{value:d}")
+
+
+def _numbers(values: tuple[int, ...]) -> Sanctioned:
+    return Sanctioned(" ".join(f"{value:d}" for value in values))
+
+
+def _secret(name: str) -> Sanctioned:
+    """An assignment that ends the script where the variable is not set."""
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a variable")
+    return Sanctioned(f'{name}="${{{name}:?is a secret of this run, and not set}}"')
+
+
+def _directive(option: str) -> Sanctioned:
+    """An option behind `#SBATCH`, where nothing can be quoted: SLURM reads words."""
+    if not _DIRECTIVE.fullmatch(option):
+        raise ValueError(f"{option!r} is no option of sbatch")
+    return Sanctioned(option)
+
+
 def _comment(value: str | int) -> Sanctioned:
     """Text inside a comment: `repr` leaves no line break in it."""
     return Sanctioned(value if isinstance(value, int) else repr(value)[1:-1])
 
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DIRECTIVE = re.compile(r"--[a-z-]+(=[A-Za-z0-9_.,:@%+-]+)?")
 
 FILTERS: dict[str, Callable[[Any], Sanctioned]] = {
     "source": _source,
@@ -102,6 +136,10 @@ FILTERS: dict[str, Callable[[Any], Sanctioned]] = {
     "shell": _shell,
     "shell_line": _shell_line,
     "comment": _comment,
+    "number": _number,
+    "numbers": _numbers,
+    "secret": _secret,
+    "directive": _directive,
 }
 
 

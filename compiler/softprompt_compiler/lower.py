@@ -11,9 +11,9 @@ from softprompt_compiler.defaults import (
     splits,
     warmup_steps,
 )
+from softprompt_compiler.lower_launch import lower_launch
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.inference import InferenceSection
-from softprompt_compiler.spec.launch import LaunchSection
 from softprompt_compiler.spec.parallelism import ParallelismSection
 from softprompt_compiler.spec.prompt_learning import PromptLearningSection
 from softprompt_compiler.spec.section import Paths
@@ -30,7 +30,6 @@ from softprompt_plan.plan import (
     EncoderPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -59,7 +58,7 @@ def lower(resolved: ResolvedSpec) -> Plan:
         training=_training(spec),
         parallelism=_parallelism(spec.parallelism),
         inference=_inference(spec.inference),
-        launch=_launch(spec.launch),
+        launch=lower_launch(spec),
     )
 
 
@@ -189,12 +188,4 @@ def _inference(section: InferenceSection) -> InferencePlan:
         repetition_penalty=section.repetition_penalty,
         batch_size=section.batch_size,
         seed=section.seed,
-    )
-
-
-def _launch(section: LaunchSection) -> LaunchPlan:
-    return LaunchPlan(
-        target=section.target,
-        setup=section.setup,
-        environment=tuple(section.environment.items()),
     )

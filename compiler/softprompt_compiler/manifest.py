@@ -46,7 +46,7 @@ def manifest(
         "spec": {"file": PurePath(tree.source.name).name, "sha256": text_digest(tree.source)},
         "settings": list(settings),
         "model": _model(resolved, world),
-        "data": _data(resolved, world),
+        "data": data_digests(resolved, world),
         "values": dict(_values(plan, tree)),
     }
 
@@ -66,8 +66,8 @@ def _model(resolved: ResolvedSpec, world: World) -> dict[str, str | None]:
     }
 
 
-def _data(resolved: ResolvedSpec, world: World) -> list[dict[str, Any]]:
-    """Each path of the spec with the names and digests of its files."""
+def data_digests(resolved: ResolvedSpec, world: World) -> list[dict[str, Any]]:
+    """Each data path of the spec with the names and digests of its files. Raises OSError."""
     return [
         {"task": path.task, "split": path.split.value, "path": path.text}
         | _content(world.files(path.text), world)

@@ -66,14 +66,21 @@ class Compiled:
 
 
 def check_spec(
-    source: SourceFile, settings: Sequence[str], world: World, *, read_data: bool = False
+    source: SourceFile,
+    settings: Sequence[str],
+    world: World,
+    *,
+    read_data: bool = False,
+    lock: SourceFile | None = None,
 ) -> Checked:
     """Everything that can be said about a spec. Raises nothing for its faults or its world's.
 
     settings: the texts of `--set`, `KEY=VALUE`. read_data: whether to read the rows of a spec that
-    is otherwise sound.
+    is otherwise sound. lock: what such a spec must agree with.
     """
     checked = _check(source, settings, world, read_data=read_data)
+    if lock is not None:
+        checked = _compare(checked, lock, world)
     tree = parse(source).tree if may_ignore(source) else None
     if tree is None:
         return checked
@@ -106,12 +113,13 @@ def compile_spec(
     *,
     spec_folder: str,
     read_data: bool = False,
+    lock: SourceFile | None = None,
 ) -> Compiled:
     """The emitted files of a spec that the runtime can run.
 
     spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
     """
-    checked = check_spec(source, settings, world, read_data=read_data)
+    checked = check_spec(source, settings, world, read_data=read_data, lock=lock)
     told = Compiled(
         files=None,
         plan=None,
@@ -136,6 +144,19 @@ def compile_spec(
     content = manifest(checked.plan, checked.resolved, settings, world)
     files = {**emit(checked.plan, origin), "manifest.json": manifest_json(content)}
     return replace(told, files=files, plan=checked.plan)
+
+
+def _compare(checked: Checked, lock: SourceFile, world: World) -> Checked:
+    """With what a lock says of it, if it is sound."""
+    if checked.plan is None or checked.resolved is None:
+        return checked
+    from softprompt_compiler.lock.check import check_lock
+
+    found = check_lock(checked.plan, checked.resolved, lock, world)
+    ordered = tuple(in_source_order([*checked.diagnostics, *found]))
+    if has_errors(found):
+        return Checked(resolved=None, diagnostics=ordered, data=checked.data)
+    return replace(checked, diagnostics=ordered)
 
 
 def _check_fields(source: SourceFile, settings: Sequence[str], world: World) -> Checked:

@@ -17,6 +17,7 @@ class SourceKind(IntEnum):
     SETTING = 1  # the text of one --set
     MODEL = 2  # a model's config or tokenizer file
     DATA = 3
+    LOCK = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

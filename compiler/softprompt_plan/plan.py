@@ -10,12 +10,12 @@ machine that runs; so a plan says the same on every machine.
 
 from dataclasses import dataclass
 
+from softprompt_plan.launch_plan import LaunchPlan
 from softprompt_plan.vocabulary import (
     Accelerator,
     ActivationsCheckpoint,
     EncoderType,
     InitMethod,
-    LaunchTarget,
     LoggerName,
     Metric,
     ModelDtype,
@@ -30,7 +30,7 @@ from softprompt_plan.vocabulary import (
     Whitespace,
 )
 
-PLAN_FORMAT = 2  # raised when a field changes meaning, is added or goes
+PLAN_FORMAT = 3  # raised when a field changes meaning, is added or goes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,15 +200,6 @@ class InferencePlan:
     repetition_penalty: float  # 1.0: off
     batch_size: int
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchPlan:
-    """What starts the run."""
-
-    target: LaunchTarget
-    setup: tuple[str, ...]  # shell lines before the start, as the spec's author wrote them
-    environment: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,19 +80,28 @@ def _put_in_place(building: Path, folder: Path) -> None:
             raise
 
 
-def _write_folder(metadata: GgufMetadata, config: dict[str, Any], folder: Path) -> None:
+def write_tokenizer(metadata: GgufMetadata, config: dict[str, Any], folder: Path) -> None:
+    """Write the tokenizer's files, and what generation is to know of it. Raises GgufError."""
     tokenizer = gguf_tokenizer(metadata)
     ids = {key: config[key] for key in config if key.endswith("_token_id")}
     tokens = {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
     named = {key.removesuffix("_id"): tokens[id] for key, id in ids.items() if id in tokens}
     files = {
-        "config.json": config | {"dtype": "float32"},
         "generation_config.json": ids,
         "tokenizer.json": tokenizer,
         "tokenizer_config.json": named | {"tokenizer_class": "PreTrainedTokenizerFast"},
     }
     for name, content in files.items():
-        write_atomically(folder / name, json.dumps(content, ensure_ascii=False).encode())
+        _write_json(folder / name, content)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(content, ensure_ascii=False).encode())
+
+
+def _write_folder(metadata: GgufMetadata, config: dict[str, Any], folder: Path) -> None:
+    write_tokenizer(metadata, config, folder)
+    _write_json(folder / "config.json", config | {"dtype": "float32"})
     targets = hf_tensors(config)
     sources = {target.name: name for name, target in targets.items()}
     stream_float32(

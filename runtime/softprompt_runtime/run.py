@@ -16,6 +16,7 @@ from softprompt_plan.serialize import to_json
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.parallel.mesh import Mesh, join_mesh, single_process
+from softprompt_runtime.smoke import asked_plan, is_smoke, smoke_plan, tiny_model_folder
 
 RUNS_VARIABLE = "SOFTPROMPT_RUNS"
 _LOGGER = "softprompt"
@@ -71,10 +72,17 @@ def open_run(plan: Plan, *, spec_folder: Path) -> Run:
     earlier run of this name stay: `training.resume` says what becomes of its checkpoints. Its
     plan.json stays too, and is written where there is none: a run that is refused, or only
     generates, is not the one that the results are of.
+    The launch scripts may ask for another seed or for a trial of the set-up (smoke.py): then the
+    run has that plan, and a name and a folder of its own.
     Raises RunFailure if the folder cannot be written, or if other processes run than the plan says.
     """
+    plan = asked_plan(plan, os.environ)
     folder = runs_folder() / _folder_name(plan.name)
     mesh = join_mesh(plan.parallelism)
+    if is_smoke(os.environ):
+        place = spec_folder.resolve()
+        tiny = mesh.main_first(lambda: tiny_model_folder(plan.model, plan.parallelism, place))
+        plan = smoke_plan(plan, tiny)
     run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder, mesh=mesh)
     mesh.on_main(lambda: _open_folder(run))
     if not mesh.is_main:

@@ -1,11 +1,14 @@
 """The tokenizer of a run: the base model's own, reading every text as plain text."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from softprompt_plan.gguf import GgufError, read_metadata
+from softprompt_plan.gguf_config import gguf_config
 from softprompt_plan.model_source import Located, NotFoundKind, locate_model
 from softprompt_plan.paths import expand
 from softprompt_plan.plan import ModelPlan
@@ -13,6 +16,7 @@ from softprompt_plan.tokenization import FastTokenizer
 from softprompt_plan.tokenizer_file import TokenizerError, TokenizerFile, read_tokenizer
 from softprompt_plan.vocabulary import ModelSourceKind
 from softprompt_runtime.failure import RunFailure, first_line
+from softprompt_runtime.gguf_conversion import write_tokenizer
 from softprompt_runtime.run import Run
 
 _TOKENIZER_FILES = [
@@ -68,6 +72,23 @@ def tokenizer_files(plan: ModelPlan, spec_folder: Path) -> Path:
         return _fetch(plan)
     near = f"Did you mean {found.suggestions[0]}?" if found.suggestions else "Check model.source."
     raise RunFailure(f"The base model cannot be found: {found.reason}", near)
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Write the files of a tokenizer into a folder with another model's config.
+
+    source: what `tokenizer_files` gives. Raises RunFailure, or OSError where the disk refuses.
+    """
+    if source.is_dir():
+        for name in _TOKENIZER_FILES:
+            if name != "config.json" and (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
+        return
+    try:
+        metadata = read_metadata(source)
+        write_tokenizer(metadata, gguf_config(metadata), folder)
+    except GgufError as error:
+        raise RunFailure(f"The model {source} cannot be read: {error.detail}") from None
 
 
 def _has_tokenizer(folder: Path) -> bool:

@@ -47,9 +47,9 @@ def test_an_unknown_field_that_belongs_elsewhere_is_sent_there() -> None:
 
 
 def test_an_unknown_field_like_no_other_gets_the_list() -> None:
-    found = _only(spec("launch: {zzz: 3}\n"))
+    found = _only(spec("launch: {torchrun: {zzz: 3}}\n"))
 
-    assert found.help == ("there is `target`, `setup`, `environment`",)
+    assert found.help == ("there is `max_restarts`, `rendezvous`, `network_interface`",)
 
 
 def test_a_missing_field_is_reported_at_the_key_of_its_section() -> None:

@@ -233,8 +233,6 @@ def test_only_a_hub_id_has_a_revision(world_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "token"),
     [
-        ("launch: {target: torchrun}", "torchrun"),
-        ("launch: {target: kubernetes}", "kubernetes"),
         ("training: {max_steps: 9, loggers: [csv, wandb]}", "wandb"),
         ("training: {max_steps: 9, loggers: [mlflow]}", "mlflow"),
     ],
@@ -251,7 +249,7 @@ def test_what_is_not_built_is_refused_with_what_works(
 
 _LAYOUTS = (
     ("devices: 2", Feature.DEVICES, "2"),
-    ("num_nodes: 2", Feature.NODES, "2"),
+    ("num_nodes: 2}\nlaunch: {target: slurm", Feature.NODES, "2"),
     ("devices: 2, tensor_model_parallel_size: 2", Feature.TENSOR_PARALLEL, "2"),
     ("devices: 2, pipeline_model_parallel_size: 2", Feature.PIPELINE_PARALLEL, "2"),
     (

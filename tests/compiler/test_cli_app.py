@@ -31,7 +31,7 @@ def test_the_commands_and_their_options_are_these() -> None:
         "validate": sorted(
             [
                 *["--color", "--diff", "--fix", "--no-data", "--output-format", "--set"],
-                *["--strict", "-o"],
+                *["--locked", "--strict", "-o"],
             ]
         ),
         "preview": sorted(
@@ -40,12 +40,13 @@ def test_the_commands_and_their_options_are_these() -> None:
         "compile": sorted(
             [
                 *["--check", "--color", "--no-data", "--out", "--output-format", "--set"],
-                *["--strict", "-o"],
+                *["--locked", "--strict", "-o"],
             ]
         ),
-        "run": sorted([*common, "--no-data", "--strict"]),
+        "run": sorted([*common, "--locked", "--no-data", "--smoke", "--strict"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
+        "lock": ["--all-weights", "--color", "--set"],
         "fmt": ["--check", "--color", "--diff"],
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],
         "test": [
@@ -177,6 +178,7 @@ _HEAVY = {"torch", "transformers", "pytorch_lightning", "softprompt_runtime", "n
         ["compile", "spec.yaml", "--out", "out"],
         ["diff", "spec.yaml", "spec.yaml"],
         ["fmt", "spec.yaml"],
+        ["lock", "spec.yaml"],
         ["explain", "training.max_epochs"],
         ["schema"],
     ],

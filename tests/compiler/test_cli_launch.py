@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from softprompt_compiler import runtime_install
+from softprompt_compiler.check import not_built
 from softprompt_compiler.cli import launch
 from softprompt_compiler.cli.child import run_child
 from tests.compiler.command_line import SPEC, call, environment, work_in
@@ -227,3 +228,89 @@ def wait_until(condition: object) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited a minute"
         time.sleep(0.02)
+
+
+TARGETS = [
+    ("slurm", "", "bash build/mood/launch.sh"),
+    (
+        "kubernetes",
+        "--set=launch.kubernetes={image: i, folder: /b}",
+        "kubectl create -f build/mood/trainjob.yaml",
+    ),
+    (
+        "skypilot",
+        "--set=launch.skypilot={accelerator: H100}",
+        "sky launch -c mood --secret TOKEN build/mood/sky.yaml",
+    ),
+]
+
+
+@pytest.mark.parametrize(("target", "setting", "line"), TARGETS)
+def test_what_cannot_be_started_from_here_is_told_as_a_command(
+    target: str,
+    setting: str,
+    line: str,
+    folder: Path,
+    started: Started,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    settings = [f"--set=launch.target={target}", "--set=launch.secrets=[TOKEN]"]
+    settings += [setting] if setting else []
+    outcome = call(capsys, "run", "spec.yaml", *settings)
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"scripts: build/mood\nstart: {line}\n"
+    assert started.command == ()
+    assert (folder / "build" / "mood" / "launch.sh").is_file()
+
+
+def test_a_job_is_handed_in_where_slurm_s_client_is(
+    folder: Path,
+    started: Started,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = folder / "bin" / "sbatch"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\n", "utf-8")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(client.parent))
+    settings = ["--set=launch.target=slurm", "--set=launch.slurm.seeds=[3, 4]"]
+    outcome = call(capsys, "run", "spec.yaml", "--smoke", *settings)
+
+    assert outcome.code == 0
+    assert started.command == ["bash", "build/mood/launch.sh", "--smoke"]
+    assert f"run: {folder}/runs/mood-seed-4-smoke\n" in outcome.out
+
+
+def test_a_trial_run_has_a_folder_of_its_own(
+    folder: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = call(capsys, "run", "spec.yaml", "--smoke")
+
+    assert started.command == ["bash", "build/mood/launch.sh", "--smoke"]
+    assert outcome.out == f"scripts: build/mood\nrun: {folder}/runs/mood-smoke\n"
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("predict",)])
+def test_what_follows_a_training_on_several_devices_runs_on_them_too(
+    command: tuple[str, ...],
+    folder: Path,
+    started: Started,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset())
+    rows = ["data/test.jsonl"] if command == ("predict",) else []
+    batch = ["--set=training.global_batch_size=2", "--set=training.micro_batch_size=1"]
+    arguments = ["spec.yaml", *rows, *batch, "--set=launch.target=slurm"]
+    done = call(capsys, *command, *arguments, "--set=parallelism.devices=2")
+    refused = call(capsys, *command, *arguments, "--set=parallelism.num_nodes=2")
+
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert done.code == 0
+    assert started.command[:5] == [sys.executable, *torchrun]
+    assert refused.code == 1
+    assert "laid out on 2 machines" in refused.err

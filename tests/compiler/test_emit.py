@@ -13,14 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import softprompt_plan.launch_plan
 import softprompt_plan.plan
 import softprompt_plan.vocabulary
 from softprompt_compiler.emit import FILTERS, Origin, emit, templates
 from softprompt_compiler.python_source import python_source
-from softprompt_plan.plan import LaunchPlan, Plan
+from softprompt_plan.plan import Plan
 from softprompt_plan.serialize import from_json
-from softprompt_plan.vocabulary import LaunchTarget
 from tests.compiler.specs import SPEC, check, compiled
+from tests.launch_plans import LOCAL
 from tests.spec_strategies import Spec, as_yaml, specs
 
 ORIGIN = Origin(spec_name="spec.yaml", spec_digest="0" * 64, spec_folder="../specs")
@@ -30,7 +31,11 @@ TEMPLATES = [
     # In a page everything is escaped; test_preview_html.py looks at that.
     if each.name.endswith(".j2") and not each.name.endswith(".html.j2")
 ]
-NAMES = {**vars(softprompt_plan.plan), **vars(softprompt_plan.vocabulary)}
+NAMES = {
+    **vars(softprompt_plan.plan),
+    **vars(softprompt_plan.launch_plan),
+    **vars(softprompt_plan.vocabulary),
+}
 
 
 def _plan(folder: Path) -> Plan:
@@ -92,7 +97,7 @@ def test_a_comment_stays_on_its_line(text: str) -> None:
 
 def test_hostile_values_run_as_nothing_but_values(world_folder: Path, tmp_path: Path) -> None:
     hostile = '\'; touch pwned; \'\n$(touch pwned)`touch pwned`"""\n#'
-    launch = LaunchPlan(target=LaunchTarget.LOCAL, setup=(), environment=(("HOSTILE", hostile),))
+    launch = replace(LOCAL, environment=(("HOSTILE", hostile),))
     plan = replace(_plan(world_folder), launch=launch)
     origin = Origin(spec_name="a\nimport os.yaml", spec_digest="0", spec_folder=hostile)
     emitted = emit(plan, origin)
@@ -137,6 +142,7 @@ def test_scripts_import_only_what_they_may(world_folder: Path, name: str) -> Non
     assert modules <= {
         "experiment",
         "pathlib",
+        "softprompt_plan.launch_plan",
         "softprompt_plan.plan",
         "softprompt_plan.vocabulary",
         "softprompt_runtime",

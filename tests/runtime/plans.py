@@ -10,7 +10,6 @@ from softprompt_plan.plan import (
     EncoderPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -26,7 +25,6 @@ from softprompt_plan.vocabulary import (
     ActivationsCheckpoint,
     EncoderType,
     InitMethod,
-    LaunchTarget,
     Metric,
     ModelDtype,
     ModelSourceKind,
@@ -39,6 +37,7 @@ from softprompt_plan.vocabulary import (
     TruncateSide,
     Whitespace,
 )
+from tests.launch_plans import LOCAL
 
 TEMPLATE = "<|VIRTUAL_PROMPT_0|>{text} mood:{label}"
 
@@ -177,5 +176,5 @@ def tiny_plan(
             batch_size=4,
             seed=1234,
         ),
-        launch=LaunchPlan(target=LaunchTarget.LOCAL, setup=(), environment=()),
+        launch=LOCAL,
     )

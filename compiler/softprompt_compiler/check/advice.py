@@ -41,8 +41,10 @@ def check_low_lr(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         return
     lr = spec.training.optim.lr
     if lr < _LOWEST_GOOD_LR:
-        yield rules.LOW_LR.at(
-            resolved.place("training", "optim", "lr"),
+        yield conflict(
+            rules.LOW_LR,
+            stated(resolved, lr, "training", "optim", "lr"),
+            stated(resolved, "`prompt-tuning`", "prompt_learning", "virtual_prompt_style"),
             lr=lr,
             notes=_LOW_LR_SOURCE,
             help="try 1e-3 to 3e-1; the best is found by trying",

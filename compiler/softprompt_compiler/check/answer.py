@@ -1,6 +1,6 @@
 """The answer field in the template, and the fields that may lose tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from softprompt_compiler.catalogue import cross as rules
 from softprompt_compiler.catalogue.rule import Rule
@@ -43,7 +43,8 @@ def _answer_fault(
             yield rules.ANSWER_FIELD_UNSET.at(at, help=hint)
         case FaultKind.ANSWER_UNKNOWN:
             span = resolved.place(*path)
-            yield _unknown_field(rules.ANSWER_FIELD_UNKNOWN, span, field, template.fields)
+            holder = _template_of(resolved, task)
+            yield _unknown_field(rules.ANSWER_FIELD_UNKNOWN, span, field, template.fields, holder)
         case FaultKind.ANSWER_REPEATED:
             at = Label(span=place, text="again here")
             hint = "let the template end in the answer, and nowhere else show it"
@@ -60,12 +61,17 @@ def _answer_fault(
             )
         case FaultKind.MARKER_AFTER_ANSWER:
             yield rules.MARKER_AFTER_ANSWER.at(
-                place, number=_marker_at(template, fault.start), help="move it before the answer"
+                place,
+                labels=[named],
+                number=_marker_at(template, fault.start),
+                help="move it before the answer",
             )
         case FaultKind.SPACE_BEFORE_ANSWER:
             found = repr(template.text[fault.start : fault.end])
             hint = "end it in a word or a sign, with at most one space or one line break"
-            yield rules.SPACE_BEFORE_ANSWER.at(place, field=field, found=found, help=hint)
+            yield rules.SPACE_BEFORE_ANSWER.at(
+                place, labels=[named], field=field, found=found, help=hint
+            )
         case _:
             pass
 
@@ -91,7 +97,8 @@ def check_truncate_field(resolved: ResolvedSpec, task: str) -> Iterator[Diagnost
             yield rules.TRUNCATE_FIELD_IS_ANSWER.at(span, labels=[label], field=field, help=hint)
         elif field not in template.fields:
             choices = [name for name in template.fields if name != section.answer_field]
-            yield _unknown_field(rules.TRUNCATE_FIELD_UNKNOWN, span, field, choices)
+            holder = _template_of(resolved, task)
+            yield _unknown_field(rules.TRUNCATE_FIELD_UNKNOWN, span, field, choices, holder)
 
 
 def check_renamed_fields(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
@@ -100,16 +107,22 @@ def check_renamed_fields(resolved: ResolvedSpec, task: str) -> Iterator[Diagnost
     for field in resolved.spec.tasks[task].data.fields:
         if field not in template.fields:
             label = key_label(resolved, "", "tasks", task, "data", "fields", field)
-            yield _unknown_field(rules.RENAMED_FIELD_UNKNOWN, label.span, field, template.fields)
+            holder, known = _template_of(resolved, task), template.fields
+            yield _unknown_field(rules.RENAMED_FIELD_UNKNOWN, label.span, field, known, holder)
+
+
+def _template_of(resolved: ResolvedSpec, task: str) -> Label:
+    return key_label(resolved, "this template", "tasks", task, "prompt_template")
 
 
 def _unknown_field(
-    rule: Rule, span: Span, field: str, known: tuple[str, ...] | list[str]
+    rule: Rule, span: Span, field: str, known: Sequence[str], template: Label
 ) -> Diagnostic:
     meant = nearest(field, known)
     there = ", ".join(f"`{name}`" for name in known)
     return rule.at(
         span,
+        labels=[template],
         field=field,
         help=f"did you mean `{meant}`?" if meant else f"it has {there or 'no other field'}",
         fix=Fix.guess(span, meant) if meant else None,
@@ -131,4 +144,6 @@ def check_metrics(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
         hint = "name the template's `answer_field`"
         yield rules.METRIC_WITHOUT_ANSWER.at(span, help=hint)
     if section.data.test is None:
-        yield rules.METRIC_WITHOUT_TEST.at(span, help="name test rows: `data: {test: ...}`")
+        data = key_label(resolved, "there is no `test` in it", "tasks", task, "data")
+        hint = "name test rows: `data: {test: ...}`"
+        yield rules.METRIC_WITHOUT_TEST.at(span, labels=[data], help=hint)

@@ -13,7 +13,6 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tree import Path
 from softprompt_plan.vocabulary import (
     ActivationsCheckpoint,
-    LaunchTarget,
     LoggerName,
 )
 
@@ -74,14 +73,6 @@ def _asked(resolved: ResolvedSpec) -> Iterator[tuple[str, Feature, str]]:
     if layout.activations_checkpoint in _CHECKPOINTS:
         hint = "write `none`; a smaller `micro_batch_size` saves memory too"
         yield "activations_checkpoint", _CHECKPOINTS[layout.activations_checkpoint], hint
-
-
-def check_launch_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
-    """Runs start on this machine."""
-    target = resolved.spec.launch.target
-    if target is not LaunchTarget.LOCAL:
-        hint = "write `local`, and start `launch.sh` where the run is to be"
-        yield _not_built(resolved, ("launch", "target"), f"launch target `{target}`", hint)
 
 
 def check_loggers_built(resolved: ResolvedSpec) -> Iterator[Diagnostic]:

@@ -31,6 +31,8 @@ def check_repeated(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """So do the other lists."""
     yield from _repeated(resolved, ("training", "loggers"))
     yield from _repeated(resolved, ("prompt_learning", "init", "labels"))
+    yield from _repeated(resolved, ("launch", "secrets"))
+    yield from _repeated(resolved, ("launch", "slurm", "seeds"))
 
 
 def _repeated(resolved: ResolvedSpec, path: Path) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from softprompt_compiler.secrets import assigned_secrets, is_secret_name, secret
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-_ELSEWHERE = "set it in the shell that starts the run, which hands its environment on"
+_ELSEWHERE = "name it under `launch.secrets`, and set it in the shell that starts the run"
 _COPIED = "`spec compile` writes it into the plan and the scripts"
 
 

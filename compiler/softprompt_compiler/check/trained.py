@@ -20,6 +20,7 @@ def check_something_to_train(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if all(name in kept for name in tasks):
         yield rules.NOTHING_TO_TRAIN.at(
             resolved.place(*_RESTORE),
+            labels=[key_label(resolved, "kept as it is", "tasks", name) for name in tasks],
             tasks=", ".join(f"`{name}`" for name in tasks),
             help="add a task, or go on from the trained one: `init: {method: prompt, path: ...}`",
         )

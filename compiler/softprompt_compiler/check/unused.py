@@ -35,27 +35,27 @@ def check_unused_encoder(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if learning.virtual_prompt_style is PromptStyle.PROMPT_TUNING:
         if resolved.is_given(*path):
             reason = "`prompt-tuning` has no encoder"
-            cause = _cause(resolved, "prompt_learning", "virtual_prompt_style")
-            yield _unused(resolved, path, reason, cause)
+            cause = cause_of(resolved, "prompt_learning", "virtual_prompt_style")
+            yield unused(resolved, path, reason, cause)
         return
-    encoder, cause = learning.encoder, _cause(resolved, *path, "type")
+    encoder, cause = learning.encoder, cause_of(resolved, *path, "type")
     for key in ("hidden_size", "num_layers", "dropout", "init_std"):
-        if key not in _ENCODER_KEYS[encoder.type] and _says_something(encoder, key):
+        if key not in _ENCODER_KEYS[encoder.type] and says_something(encoder, key):
             reason = f"an encoder of type `{encoder.type}` does not use it"
-            yield _unused(resolved, (*path, key), reason, cause)
+            yield unused(resolved, (*path, key), reason, cause)
     if encoder.type is EncoderType.LSTM and encoder.num_layers == 1 and encoder.dropout > 0:
         reason = "it stands between the LSTM's layers, and there is one"
-        cause = _cause(resolved, *path, "num_layers")
-        yield _unused(resolved, (*path, "dropout"), reason, cause)
+        cause = cause_of(resolved, *path, "num_layers")
+        yield unused(resolved, (*path, "dropout"), reason, cause)
 
 
 def check_unused_init(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """An init method uses its own key."""
     init, path = resolved.spec.prompt_learning.init, ("prompt_learning", "init")
     for key, method in _INIT_KEYS.items():
-        if init.method is not method and _says_something(init, key):
+        if init.method is not method and says_something(init, key):
             reason = f"init method `{init.method}` does not use it"
-            yield _unused(resolved, (*path, key), reason, _cause(resolved, *path, "method"))
+            yield unused(resolved, (*path, key), reason, cause_of(resolved, *path, "method"))
 
 
 def check_unused_shuffle(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
@@ -64,36 +64,36 @@ def check_unused_shuffle(resolved: ResolvedSpec, task: str) -> Iterator[Diagnost
     limits = (data.max_rows.train, data.max_rows.validation, data.max_rows.test)
     if data.shuffle_seed is not None and all(limit is None for limit in limits):
         path = ("tasks", task, "data", "shuffle_seed")
-        cause = _cause(resolved, "tasks", task, "data")
-        yield _unused(resolved, path, "without `max_rows` all rows are taken", cause)
+        cause = cause_of(resolved, "tasks", task, "data")
+        yield unused(resolved, path, "without `max_rows` all rows are taken", cause)
 
 
 def check_unused_truncate_side(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
     """Where no field may lose tokens, no side of one does."""
     section = resolved.spec.tasks[task]
-    if section.truncate_field is None and _says_something(section, "truncate_side"):
+    if section.truncate_field is None and says_something(section, "truncate_side"):
         path = ("tasks", task)
         reason = "no `truncate_field` is named"
-        cause = _cause(resolved, *path, "truncate_field")
-        yield _unused(resolved, (*path, "truncate_side"), reason, cause)
+        cause = cause_of(resolved, *path, "truncate_field")
+        yield unused(resolved, (*path, "truncate_side"), reason, cause)
 
 
 def check_unused_validation(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """Without validation rows nothing is validated, however often."""
     validated = any(task.data.validation is not None for task in resolved.spec.tasks.values())
-    if not validated and _says_something(resolved.spec.training, "val_check_interval"):
+    if not validated and says_something(resolved.spec.training, "val_check_interval"):
         path = ("training", "val_check_interval")
-        yield _unused(resolved, path, "no task has validation rows", None)
+        yield unused(resolved, path, "no task has validation rows", None)
 
 
 def check_unused_sampling(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """Greedy generation draws nothing."""
     inference = resolved.spec.inference
     for key in _SAMPLING_KEYS if inference.greedy else ():
-        if _says_something(inference, key):
+        if says_something(inference, key):
             reason = "with `greedy: true` nothing is drawn"
-            cause = _cause(resolved, "inference", "greedy")
-            yield _unused(resolved, ("inference", key), reason, cause)
+            cause = cause_of(resolved, "inference", "greedy")
+            yield unused(resolved, ("inference", key), reason, cause)
 
 
 def check_unused_schedule(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
@@ -101,9 +101,9 @@ def check_unused_schedule(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     path = ("training", "optim", "sched")
     sched = resolved.spec.training.optim.sched
     for key in ("constant_steps", "min_lr") if sched.name is ScheduleName.CONSTANT else ():
-        if _says_something(sched, key):
+        if says_something(sched, key):
             reason = "the schedule `constant` does not use it"
-            yield _unused(resolved, (*path, key), reason, _cause(resolved, *path, "name"))
+            yield unused(resolved, (*path, key), reason, cause_of(resolved, *path, "name"))
 
 
 def check_unused_revision(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
@@ -111,23 +111,24 @@ def check_unused_revision(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     if resolved.spec.model.revision is None or resolved.model_kind is ModelSourceKind.HUB:
         return
     reason = "only a hub id has revisions"
-    yield _unused(resolved, ("model", "revision"), reason, _cause(resolved, "model", "source"))
+    yield unused(resolved, ("model", "revision"), reason, cause_of(resolved, "model", "source"))
 
 
-def _says_something(section: Section, key: str) -> bool:
+def says_something(section: Section, key: str) -> bool:
     """Whether a field is given and differs from its default."""
     default = type(section).model_fields[key].get_default(call_default_factory=True)
     return key in section.model_fields_set and getattr(section, key) != default
 
 
-def _cause(resolved: ResolvedSpec, *path: str) -> Label | None:
+def cause_of(resolved: ResolvedSpec, *path: str) -> Label | None:
     """The field that leaves another one without effect, where the spec says it."""
     if not resolved.is_given(*path):
         return None
     return Label(span=resolved.place(*path), text="because of this")
 
 
-def _unused(resolved: ResolvedSpec, path: Path, reason: str, cause: Label | None) -> Diagnostic:
+def unused(resolved: ResolvedSpec, path: Path, reason: str, cause: Label | None) -> Diagnostic:
+    """The diagnostic of a field without effect. cause: the field that makes it so."""
     return rules.UNUSED_FIELD.at(
         key_label(resolved, "", *path).span,
         key=path[-1],

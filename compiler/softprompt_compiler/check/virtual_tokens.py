@@ -60,6 +60,9 @@ def check_spread(resolved: ResolvedSpec, task: str) -> Iterator[Diagnostic]:
     yield conflict(
         rules.TOO_FEW_VIRTUAL_TOKENS,
         stated(resolved, total, "tasks", task, "total_virtual_tokens"),
+        template_label(
+            resolved, task, markers[-1].start, markers[-1].end, counted(len(markers), "marker")
+        ),
         total=counted(total, "virtual token"),
         markers=counted(len(markers), "marker"),
         help="give `virtual_token_splits`, one number for each marker",

@@ -18,6 +18,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "init": "init",
     "validate": "validate",
+    "lock": "lock",
     "preview": "preview",
     "compile": "compile",
     "run": "launch",

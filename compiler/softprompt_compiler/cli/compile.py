@@ -1,17 +1,19 @@
 """`spec compile`, and the compiling that every command in front of a run does."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softprompt_compiler.cli.folder import stale_files, write_files
+from softprompt_compiler.cli.lock_file import read_lock
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
     Format,
+    Locked,
     NoData,
     Out,
     OutputFormat,
@@ -22,20 +24,23 @@ from softprompt_compiler.cli.options import (
 from softprompt_compiler.cli.output import complain, is_for_people, put, show
 from softprompt_compiler.cli.spec_file import SpecFile, read_spec
 from softprompt_compiler.render.report import Report
+from softprompt_compiler.source import SourceFile
+
+if TYPE_CHECKING:
+    from softprompt_plan.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
-    """A compiled spec: its files, the folder they belong in, and the name of its run."""
+    """A compiled spec: its files, the folder they belong in, and its plan."""
 
     files: dict[str, str]
     folder: Path
     spec_folder: Path
-    run_name: str
-    tasks: tuple[str, ...]
+    plan: "Plan"
 
 
-def compile_(
+def compile_(  # noqa: PLR0913, PLR0917 an argument an option
     spec: SpecArgument,
     out: Out = None,
     check: Annotated[
@@ -44,6 +49,7 @@ def compile_(
     settings: Settings = None,
     no_data: NoData = False,
     strict: Strict = False,
+    locked: Locked = False,
     output_format: Format = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
@@ -54,6 +60,7 @@ def compile_(
         settings or [],
         read_data=not no_data,
         strict=strict,
+        locked=locked,
         output_format=output_format,
         color=color,
     )
@@ -71,15 +78,19 @@ def emit(
     *,
     read_data: bool = True,
     strict: bool = False,
+    locked: bool = False,
     output_format: OutputFormat | None = None,
     color: ColorChoice = ColorChoice.AUTO,
 ) -> Emitted:
     """Compile a spec and show what was found. Raises typer.Exit(1) if it has errors.
 
-    strict: or warnings.
+    strict: or warnings. locked: or differs from its lock.
     """
+    lock, fault = read_lock(spec) if locked else (None, None)
     file = read_spec(spec)
-    emitted, report = _compile(spec, file, out, settings, read_data=read_data)
+    if fault:
+        file = replace(file, diagnostics=(*file.diagnostics, fault))
+    emitted, report = _compile(spec, file, out, settings, read_data=read_data, lock=lock)
     show([report], output_format, color, strict=strict)
     if emitted is None or report.fails(strict=strict):
         raise typer.Exit(1)
@@ -87,7 +98,13 @@ def emit(
 
 
 def _compile(
-    spec: str, file: SpecFile, out: str | None, settings: list[str], *, read_data: bool
+    spec: str,
+    file: SpecFile,
+    out: str | None,
+    settings: list[str],
+    *,
+    read_data: bool,
+    lock: SourceFile | None,
 ) -> tuple[Emitted | None, Report]:
     if file.diagnostics:
         return None, Report.of(spec, file.diagnostics)
@@ -103,6 +120,7 @@ def _compile(
         world,
         spec_folder=Path(relative).as_posix(),
         read_data=read_data,
+        lock=lock,
     )
     report = Report.of(spec, compiled.diagnostics, compiled.data, compiled.ignored)
     if compiled.files is None or compiled.plan is None:
@@ -111,8 +129,7 @@ def _compile(
         files=compiled.files,
         folder=folder,
         spec_folder=file.folder,
-        run_name=compiled.plan.name,
-        tasks=tuple(task.name for task in compiled.plan.tasks),
+        plan=compiled.plan,
     )
     return emitted, report
 

@@ -14,9 +14,17 @@ from softprompt_compiler.cli.child import run_child
 from softprompt_compiler.cli.compile import Emitted, emit
 from softprompt_compiler.cli.failure import CommandFailure
 from softprompt_compiler.cli.folder import write_files
+from softprompt_compiler.cli.launch_target import (
+    STARTED_HERE,
+    is_within_reach,
+    processes,
+    run_names,
+    start_line,
+)
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
+    Locked,
     NoData,
     Out,
     Runs,
@@ -35,14 +43,36 @@ def run(
     settings: Settings = None,
     no_data: NoData = False,
     strict: Strict = False,
+    locked: Locked = False,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            "--smoke",
+            help="Try the set-up: the same start, a few steps on a tiny model, in a folder of its "
+            "own.",
+        ),
+    ] = False,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Compile a spec, train it and evaluate it."""
-    emitted = _write(spec, out, settings, color, read_data=not no_data, strict=strict)
-    code = _start(["bash", str(emitted.folder / "launch.sh")], runs)
+    """Compile a spec, train it and evaluate it.
+
+    Where its launch target cannot be started from here, the command that starts it is printed.
+    """
+    emitted = _write(
+        spec, out, settings, color, read_data=not no_data, strict=strict, locked=locked
+    )
+    target = emitted.plan.launch.target
+    if target in STARTED_HERE:
+        _require_runtime()
+    elif not is_within_reach(target):
+        line = start_line(emitted.plan, emitted.folder, smoke=smoke)
+        put(f"scripts: {emitted.folder}\nstart: {line}\n")
+        return
+    command = ["bash", str(emitted.folder / "launch.sh"), *(["--smoke"] if smoke else [])]
+    code = _start(command, runs)
     if code == 0:
-        folder = Path(_runs_folder(runs)) / emitted.run_name
-        put(f"scripts: {emitted.folder}\nrun: {folder}\n")
+        folders = (Path(_runs_folder(runs)) / name for name in run_names(emitted.plan, smoke=smoke))
+        put(f"scripts: {emitted.folder}\n" + "".join(f"run: {folder}\n" for folder in folders))
     raise typer.Exit(code)
 
 
@@ -58,8 +88,9 @@ def evaluate(
     The same rows are completed by the untuned model, so that the gain is visible.
     """
     emitted = _write(spec, out, settings, color, read_data=True)
+    _require_runtime()
     script = str(emitted.folder / "evaluate.py")
-    raise typer.Exit(_start([sys.executable, script], runs))
+    raise typer.Exit(_start([*processes(emitted.plan), script], runs))
 
 
 def predict(
@@ -86,7 +117,8 @@ def predict(
 ) -> None:
     """Complete the rows of a file with a trained spec."""
     emitted = _write(spec, out, settings, color, read_data=False)
-    command = [sys.executable, "-m", "softprompt_runtime.predict"]
+    _require_runtime()
+    command = [*processes(emitted.plan), "-m", "softprompt_runtime.predict"]
     command += ["--plan", str(emitted.folder / "plan.json")]
     command += ["--spec-folder", str(emitted.spec_folder), "--input", rows]
     command += ["--task", _task(emitted, task)]
@@ -102,24 +134,37 @@ def _write(
     *,
     read_data: bool,
     strict: bool = False,
+    locked: bool = False,
 ) -> Emitted:
-    emitted = emit(spec, out, settings or [], read_data=read_data, strict=strict, color=color)
+    emitted = emit(
+        spec,
+        out,
+        settings or [],
+        read_data=read_data,
+        strict=strict,
+        locked=locked,
+        color=color,
+    )
     write_files(emitted.folder, emitted.files)
+    return emitted
+
+
+def _require_runtime() -> None:
     if missing := missing_packages():
         raise CommandFailure(
             f"training needs packages that are not installed: {', '.join(missing)}",
             help=install_line(),
         )
-    return emitted
 
 
 def _task(emitted: Emitted, wanted: str | None) -> str:
-    if wanted is None and len(emitted.tasks) == 1:
-        return emitted.tasks[0]
-    if wanted in emitted.tasks:
+    tasks = [task.name for task in emitted.plan.tasks]
+    if wanted is None and len(tasks) == 1:
+        return tasks[0]
+    if wanted in tasks:
         return wanted
     fault = "the spec has several tasks" if wanted is None else f"the spec has no task {wanted}"
-    known = "one of: " + ", ".join(emitted.tasks)
+    known = "one of: " + ", ".join(tasks)
     raise CommandFailure(fault, help=f"give --task, {known}", exit_code=2)
 
 

@@ -43,6 +43,10 @@ NoData: TypeAlias = Annotated[
 Strict: TypeAlias = Annotated[
     bool, typer.Option("--strict", help="Let warnings fail, as errors do.")
 ]
+Locked: TypeAlias = Annotated[
+    bool,
+    typer.Option("--locked", help="Refuse what differs from the lock that `spec lock` wrote."),
+]
 Format: TypeAlias = Annotated[
     OutputFormat | None,
     typer.Option(

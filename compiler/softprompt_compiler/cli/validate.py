@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from softprompt_compiler.cli.failure import CommandFailure
+from softprompt_compiler.cli.lock_file import read_lock
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
     Format,
+    Locked,
     NoData,
     OutputFormat,
     Settings,
@@ -18,12 +20,13 @@ from softprompt_compiler.cli.options import (
 )
 from softprompt_compiler.cli.output import is_for_people, put, show, style_for
 from softprompt_compiler.cli.spec_file import STANDARD_INPUT, SpecFile, read_spec
-from softprompt_compiler.diagnostic import Severity
+from softprompt_compiler.diagnostic import Diagnostic, Severity
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.report import Report
+from softprompt_compiler.source import SourceFile
 
 
-def validate(
+def validate(  # noqa: PLR0913, PLR0917 an argument an option
     specs: Annotated[
         list[str],
         typer.Argument(metavar="SPEC", help="Specs: YAML files, or `-` for standard input."),
@@ -31,6 +34,7 @@ def validate(
     settings: Settings = None,
     no_data: NoData = False,
     strict: Strict = False,
+    locked: Locked = False,
     fix: Annotated[
         bool,
         typer.Option("--fix", help="Write the fixes that are sure into the specs, then check."),
@@ -55,12 +59,14 @@ def validate(
             help="name the file, or print the changes: spec validate - --diff",
             exit_code=2,
         )
+    locks = {spec: read_lock(spec) for spec in specs} if locked else {}
     files = {spec: read_spec(spec) for spec in specs}
     changes = _diffs(files, settings or []) if diff else ""
     if fix:
         files = _fixed(files, settings or [], output_format)
     reports = [
-        report_on(spec, file, settings or [], read_data=not no_data) for spec, file in files.items()
+        report_on(spec, file, settings or [], read_data=not no_data, lock=locks.get(spec))
+        for spec, file in files.items()
     ]
     show(reports, output_format, color, strict=strict)
     failed = [each for each in reports if each.fails(strict=strict)]
@@ -74,15 +80,23 @@ def validate(
     raise typer.Exit(1 if failed else 0)
 
 
-def report_on(spec: str, file: SpecFile, settings: list[str], *, read_data: bool) -> Report:
-    """Everything that is to be said about one spec."""
-    if file.diagnostics:
-        return Report.of(spec, file.diagnostics)
+def report_on(
+    spec: str,
+    file: SpecFile,
+    settings: list[str],
+    *,
+    read_data: bool,
+    lock: tuple[SourceFile, Diagnostic | None] | None = None,
+) -> Report:
+    """Everything that is to be said about one spec. lock: with what is wrong with it, if asked."""
+    text, fault = lock or (None, None)
+    if faults := [*file.diagnostics, *([fault] if fault else [])]:
+        return Report.of(spec, faults)
     from softprompt_compiler.pipeline import check_spec
     from softprompt_compiler.world import LocalWorld
 
     world = LocalWorld(spec_folder=file.folder, environment=os.environ)
-    checked = check_spec(file.source, settings, world, read_data=read_data)
+    checked = check_spec(file.source, settings, world, read_data=read_data, lock=text)
     return Report.of(spec, checked.diagnostics, checked.data, checked.ignored)
 
 

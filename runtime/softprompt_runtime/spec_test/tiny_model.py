@@ -16,22 +16,17 @@ NUM_LAYERS = 2
 _HEAD_DIM = 16
 _NUM_HEADS = 2
 WIDTH = _HEAD_DIM * _NUM_HEADS
-_MLP_WIDTH = 2 * WIDTH
 # Large weights, so that a wrong position or a leak between rows shows in what is generated.
 _INIT_STD = 0.2
 
 # The names that families give the same size
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_SIZES = {
-    **dict.fromkeys(_LAYERS, NUM_LAYERS),
-    **dict.fromkeys(("hidden_size", "n_embd", "d_model", "word_embed_proj_dim"), WIDTH),
-    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), _NUM_HEADS),
-    **dict.fromkeys(
-        ("intermediate_size", "n_inner", "ffn_dim", "moe_intermediate_size"), _MLP_WIDTH
-    ),
-    **dict.fromkeys(("shared_expert_intermediate_size", "ffn_hidden_size"), _MLP_WIDTH),
-    "head_dim": _HEAD_DIM,
-}
+_WIDTHS = ("hidden_size", "n_embd", "d_model", "word_embed_proj_dim")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+_MLP_WIDTHS = (
+    *("intermediate_size", "n_inner", "ffn_dim", "moe_intermediate_size"),
+    *("shared_expert_intermediate_size", "ffn_hidden_size"),
+)
 _MOST = {  # sizes that may be small already
     "rotary_dim": _HEAD_DIM,
     **dict.fromkeys(("num_local_experts", "num_experts", "n_routed_experts"), 2),
@@ -41,7 +36,9 @@ _DROPPED = ("quantization_config", "auto_map", "torch_dtype", "dtype", "architec
 _INIT_KEYS = ("initializer_range", "init_std")
 
 
-def write_tiny_model(source: Path, folder: Path) -> Any:
+def write_tiny_model(
+    source: Path, folder: Path, *, num_heads: int = _NUM_HEADS, num_layers: int = NUM_LAYERS
+) -> Any:
     """Write the model as a Hugging Face folder without tokenizer; its config.
 
     source: the base model's folder or GGUF file, of which only the config is read. The family, the
@@ -50,7 +47,7 @@ def write_tiny_model(source: Path, folder: Path) -> Any:
     """
     real = _real_config(source)
     try:
-        config = type(real).from_dict(shrunk(real.to_dict()))
+        config = type(real).from_dict(shrunk(real.to_dict(), num_heads, num_layers))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
@@ -62,20 +59,36 @@ def write_tiny_model(source: Path, folder: Path) -> Any:
     return config
 
 
-def shrunk(config: dict[str, Any]) -> dict[str, Any]:
-    """A config's values with its known sizes made small. A list a layer long keeps two of it."""
-    num_layers = next((config[name] for name in _LAYERS if _is_size(config.get(name))), None)
+def _sizes(num_heads: int, num_layers: int) -> dict[str, int]:
+    width = num_heads * _HEAD_DIM
+    return {
+        **dict.fromkeys(_LAYERS, num_layers),
+        **dict.fromkeys(_WIDTHS, width),
+        **dict.fromkeys(_HEADS, num_heads),
+        **dict.fromkeys(_MLP_WIDTHS, 2 * width),
+        "head_dim": _HEAD_DIM,
+    }
+
+
+def shrunk(
+    config: dict[str, Any], num_heads: int = _NUM_HEADS, num_layers: int = NUM_LAYERS
+) -> dict[str, Any]:
+    """A config's values with its known sizes made small. A list a layer long keeps as many."""
+    of_real = next((config[name] for name in _LAYERS if _is_size(config.get(name))), None)
+    sizes = _sizes(num_heads, num_layers)
     small = {name: value for name, value in config.items() if name not in _DROPPED}
     for name, value in small.items():
         if _is_size(value):
             size = int(value)
-            small[name] = min(_SIZES.get(name, size), _MOST.get(name, size))
-        elif isinstance(value, list) and len(items := cast("list[Any]", value)) == num_layers:
-            small[name] = _two_of(items)
+            small[name] = min(sizes.get(name, size), _MOST.get(name, size))
+        elif isinstance(value, list) and len(items := cast("list[Any]", value)) == of_real:
+            small[name] = _some_of(items, num_layers)
     small.update(dict.fromkeys([name for name in _INIT_KEYS if name in config], _INIT_STD))
     heads, kv_heads = config.get("num_attention_heads"), config.get("num_key_value_heads")
     if _is_size(kv_heads):
-        small["num_key_value_heads"] = _NUM_HEADS if kv_heads == heads else 1
+        # Groups of queries that tensor parallelism can still share out
+        fewer = 1 if num_heads == _NUM_HEADS else num_heads
+        small["num_key_value_heads"] = num_heads if kv_heads == heads else fewer
     return small
 
 
@@ -83,9 +96,10 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _two_of(layers: list[Any]) -> list[Any]:
-    """The first layer's, and one that differs from it if there is any."""
-    return [layers[0], next((item for item in layers if item != layers[0]), layers[0])][:NUM_LAYERS]
+def _some_of(layers: list[Any], number: int) -> list[Any]:
+    """The first layer's, one that differs from it if there is any, and so on in turn."""
+    other = next((item for item in layers if item != layers[0]), layers[0])
+    return [(layers[0], other)[at % 2] for at in range(min(number, max(len(layers), 2)))]
 
 
 def _real_config(source: Path) -> Any:

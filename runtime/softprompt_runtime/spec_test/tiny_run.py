@@ -152,14 +152,15 @@ def tiny_plan(plan: Plan, model_folder: Path) -> Plan:
         plan,
         model=model,
         tasks=tuple(replace(task, weight=1.0) for task in plan.tasks),
-        prompt_learning=_tiny_learning(plan.prompt_learning),
+        prompt_learning=tiny_learning(plan.prompt_learning),
         training=_tiny_training(plan.training),
         parallelism=parallelism,
         inference=_tiny_inference(plan.inference),
     )
 
 
-def _tiny_learning(plan: PromptLearningPlan) -> PromptLearningPlan:
+def tiny_learning(plan: PromptLearningPlan) -> PromptLearningPlan:
+    """A small encoder, and no prompt that was trained for the real model."""
     encoder, init = plan.encoder, plan.init
     if encoder is not None:
         encoder = replace(encoder, hidden_size=min(encoder.hidden_size, _MOST_HIDDEN))

@@ -1,17 +1,19 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from assistant.yaml.
-# Spec sha256 17e9bc5234c16913c8b30a17daa5fbdc26c6568a509927af67b937082575b16c, plan format 2.
+# Spec sha256 17e9bc5234c16913c8b30a17daa5fbdc26c6568a509927af67b937082575b16c, plan format 3.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
 
+from softprompt_plan.launch_plan import (
+    LaunchPlan,
+)
 from softprompt_plan.plan import (
     DataPlan,
     EarlyStoppingPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -45,7 +47,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=2,
+    format=3,
     name='assistant',
     # The frozen base model.
     model=ModelPlan(
@@ -161,5 +163,12 @@ EXPERIMENT = Plan(
         target=LaunchTarget.LOCAL,
         setup=(),
         environment=(),
+        secrets=(),
+        timeout_seconds=1800,
+        torchrun=None,
+        slurm=None,
+        kubernetes=None,
+        skypilot=None,
+        ci=None,
     ),
 )

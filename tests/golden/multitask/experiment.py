@@ -1,18 +1,20 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 2.
+# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 3.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
 
+from softprompt_plan.launch_plan import (
+    LaunchPlan,
+)
 from softprompt_plan.plan import (
     DataPlan,
     EarlyStoppingPlan,
     EncoderPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -47,7 +49,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=2,
+    format=3,
     name='multitask',
     # The frozen base model.
     model=ModelPlan(
@@ -236,5 +238,12 @@ EXPERIMENT = Plan(
         target=LaunchTarget.LOCAL,
         setup=(),
         environment=(),
+        secrets=(),
+        timeout_seconds=1800,
+        torchrun=None,
+        slurm=None,
+        kubernetes=None,
+        skypilot=None,
+        ci=None,
     ),
 )

@@ -1,17 +1,19 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from quickstart.yaml.
-# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 2.
+# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 3.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
 
+from softprompt_plan.launch_plan import (
+    LaunchPlan,
+)
 from softprompt_plan.plan import (
     DataPlan,
     EarlyStoppingPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -45,7 +47,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=2,
+    format=3,
     name='quickstart',
     # The frozen base model.
     model=ModelPlan(
@@ -158,5 +160,12 @@ EXPERIMENT = Plan(
         target=LaunchTarget.LOCAL,
         setup=(),
         environment=(),
+        secrets=(),
+        timeout_seconds=1800,
+        torchrun=None,
+        slurm=None,
+        kubernetes=None,
+        skypilot=None,
+        ci=None,
     ),
 )

@@ -1,17 +1,19 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from sentiment.yaml.
-# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 2.
+# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 3.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
 
+from softprompt_plan.launch_plan import (
+    LaunchPlan,
+)
 from softprompt_plan.plan import (
     DataPlan,
     EarlyStoppingPlan,
     InferencePlan,
     InitPlan,
-    LaunchPlan,
     MaxRowsPlan,
     ModelPlan,
     OptimPlan,
@@ -45,7 +47,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=2,
+    format=3,
     name='sentiment',
     # The frozen base model.
     model=ModelPlan(
@@ -164,5 +166,12 @@ EXPERIMENT = Plan(
         target=LaunchTarget.LOCAL,
         setup=(),
         environment=(),
+        secrets=(),
+        timeout_seconds=1800,
+        torchrun=None,
+        slurm=None,
+        kubernetes=None,
+        skypilot=None,
+        ci=None,
     ),
 )

@@ -1,0 +1,1 @@
+"""`spec.lock`: what a spec stands for today, and whether that is still so tomorrow."""

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Trains and evaluates one experiment; started once on each machine.
+# Compiled by softprompt 0.1.0 from mood.yaml.
+# Spec sha256 0000000000000000000000000000000000000000000000000000000000000000, plan format 3.
+# Do not edit: edit the spec and compile again.
+set -euo pipefail
+here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+
+# --smoke: the same run, a few steps long, on a tiny model, in a folder of its own.
+case "${1:-}" in
+  '') ;;
+  --smoke) export SOFTPROMPT_SMOKE=1 ;;
+  *) echo "usage: bash launch.sh [--smoke]" >&2; exit 2 ;;
+esac
+
+# The run's environment.
+export SOFTPROMPT_TIMEOUT=1800 # seconds that its processes wait for one of them
+
+# Secrets come from whoever starts the run, and are written nowhere.
+export HF_TOKEN="${HF_TOKEN:?is a secret of this run, and not set}"
+
+# PYTHON names the interpreter that softprompt's runtime is installed for.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 # a restart would read the last attempt's store
+# Started once on each machine. NODE_RANK=0 says that this one is the first.
+host=node1.example.org rank="${NODE_RANK:-}" port=29400
+meeting=()
+export GLOO_SOCKET_IFNAME=eth0 NCCL_SOCKET_IFNAME=eth0
+address="$(ip -4 -o address show dev eth0 | grep -oP 'inet \K[0-9.]+')"
+meeting+=(--local-addr="$address")
+[[ -z "$rank" ]] || meeting+=(--rdzv-conf="is_host=$((rank == 0))")
+start() { # SCRIPT PORT
+  "${PYTHON:-python}" -m torch.distributed.run --nnodes=2 --nproc-per-node=4 \
+    --max-restarts=3 --rdzv-backend=c10d --rdzv-endpoint="$host:$2" \
+    --rdzv-id=mood "${meeting[@]}" "$here/$1"
+}
+start train.py "$port"
+start evaluate.py "$((port + 1))"
