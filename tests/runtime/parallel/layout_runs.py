@@ -18,7 +18,7 @@ from softprompt_runtime.predictions import generate_predictions, write_predictio
 from softprompt_runtime.prompt_learner import save_soft_prompt
 from softprompt_runtime.tokenizer import load_tokenizer
 from tests.runtime.plans import tiny_plan, tiny_task
-from tests.runtime.training_runs import make_ready, write_rows
+from tests.runtime.training_runs import Ready, make_ready, write_rows
 from tests.tiny_model_folder import write_tiny_model
 
 SINGLE: dict[str, Any] = {}
@@ -74,14 +74,19 @@ def plan_of(
     )
 
 
+def ready_in(plan: Plan, folder: Path, runs: str) -> Ready:
+    """What a train.py has before it trains, in runs of this name."""
+    os.environ["SOFTPROMPT_CACHE"] = str(folder / "cache")
+    torch.set_num_threads(1)
+    return make_ready(plan, folder, runs)
+
+
 def run_plan(plan: Plan, folder: Path, runs: str, path: ForwardPath | None = None) -> Outcome:
     """Train, save, predict: what train.py and evaluate.py do, in runs of this name.
 
     path: how rows go through the model; None: the fastest way.
     """
-    os.environ["SOFTPROMPT_CACHE"] = str(folder / "cache")
-    torch.set_num_threads(1)
-    ready = make_ready(plan, folder, runs)
+    ready = ready_in(plan, folder, runs)
     ready.base_model.path = path or ready.base_model.path
     tables = ready.fit()
     soft_prompt = save_soft_prompt(ready.run, ready.learner, ready.base_model)
