@@ -19,7 +19,8 @@ from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import plain
 from softprompt_compiler.world import LocalWorld
 from tests.compiler.specs import spec
-from tests.spec_strategies import MISTAKES, Spec, as_yaml, specs
+from tests.field_mistakes import MISTAKES
+from tests.spec_strategies import Spec, as_yaml, specs
 
 IN_A_FOLDER = settings(
     max_examples=50,  # each is checked several times
@@ -141,7 +142,8 @@ def _number_as_text(text: Spec, task: Spec) -> None:
 
 
 def _quoted_size(text: Spec, task: Spec) -> None:
-    text["model"]["max_seq_length"] = str(text["model"]["max_seq_length"])
+    if "max_seq_length" in text["model"]:  # `_hyphens` spells it otherwise
+        text["model"]["max_seq_length"] = str(text["model"]["max_seq_length"])
 
 
 def _hyphens(text: Spec, task: Spec) -> None:
