@@ -24,7 +24,7 @@ from softprompt_runtime.model_facts import facts_of
 from softprompt_runtime.parallel.mesh import Mesh
 from softprompt_runtime.parallel.own_part import OwnPart, take_parts
 from softprompt_runtime.parallel.stage_split import split_stages
-from softprompt_runtime.parallel.tensor_model import TensorShards
+from softprompt_runtime.parallel.tensor_split import Share
 
 _LOG = logging.getLogger("softprompt")
 _INDEX = "model.safetensors.index.json"
@@ -69,8 +69,8 @@ def load_own_part(
     assert layout is not None, "take_parts refuses unknown families"
     for name, weight in list(hf_model.named_parameters()):
         whole_name = stage.name_in_whole(layout, name)
-        values = _values(files, whole_name, name, shards).to(TORCH_DTYPES[plan.dtype])
-        _fill(hf_model, weight, values)
+        share = None if shards is None else shards.shares.get(name)
+        _fill(hf_model, weight, _values(files, whole_name, share, TORCH_DTYPES[plan.dtype]))
     if shards is not None:
         shards.connect(hf_model)
     own = OwnPart(facts=facts, fingerprint=fingerprint, stage=stage, shards=shards)
@@ -112,13 +112,14 @@ def _without_values() -> Generator[None]:
         nn.Module.register_parameter = register
 
 
-def _values(files: "_Files", whole_name: str, name: str, shards: TensorShards | None) -> Tensor:
-    """This process's part of one weight."""
-    share = None if shards is None else shards.shares.get(name)
-    with files.opened(whole_name) as view:
+def _values(files: "_Files", name: str, share: Share | None, dtype: torch.dtype) -> Tensor:
+    """This process's part of one weight, copied once: from the mapped file to where it stays."""
+    with files.opened(name) as view:
         if share is None:
-            return view[:].clone()
-        return share.take(lambda dim, a, b: view[a:b] if dim == 0 else view[:, a:b]).clone()
+            found = view[:]
+        else:
+            found = share.take(lambda dim, a, b: view[a:b] if dim == 0 else view[:, a:b])
+        return torch.empty(found.shape, dtype=dtype).copy_(found)
 
 
 def _fill(hf_model: Any, weight: nn.Parameter, values: Tensor) -> None:

@@ -49,7 +49,7 @@ class TensorShards:
             if name in self.shares:
                 whole: Tensor = weight.data
                 own = self.shares[name].take(lambda dim, a, b, w=whole: w.narrow(dim, a, b - a))
-                weight.data = own.clone()
+                weight.data = own.clone(memory_format=torch.contiguous_format)
 
     def connect(self, hf_model: Any) -> None:
         """Let the processes meet inside a model that holds this process's parts."""

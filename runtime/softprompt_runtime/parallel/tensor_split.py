@@ -51,7 +51,7 @@ class Share:
         return [(at * group + bounds[0], at * group + bounds[1]) for at in range(self.groups)]
 
     def take(self, read: Read) -> Tensor:
-        """This process's part, reading nothing else of the weight."""
+        """This process's part, perhaps a view, reading nothing else of the weight."""
         if self.dim is None:
             whole = read(0, 0, self.shape[0])
             return whole if self.axis.is_first else torch.zeros_like(whole)
@@ -59,7 +59,7 @@ class Share:
         own = torch.cat(parts, dim=self.dim) if len(parts) > 1 else parts[0]
         missing = -(-self.shape[self.dim] // self.axis.size) - own.shape[self.dim]
         if not self.padded or not missing:
-            return own.contiguous()
+            return own
         assert self.dim == 0, "vocabularies are rows"
         return F.pad(own, (0, 0) * (own.ndim - 1) + (0, missing))
 

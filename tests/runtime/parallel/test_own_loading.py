@@ -105,13 +105,19 @@ def test_heads_that_cannot_be_shared_out_are_refused(two: Processes, tmp_path: P
 
 
 def growth(plan: Plan, folder: Path) -> float:
-    """MiB of memory that loading takes at its peak, above what the process had."""
+    """MiB that loading, and reading every weight once, take at their peak.
+
+    Reading, because weights may lie in a mapped file of which nothing has come into memory yet.
+    """
     mesh = join_mesh(plan.parallelism)
     before = memory("VmRSS")
     if mesh.holds_all_layers:
-        load_hf_model(plan.model, folder)
+        hf_model = load_hf_model(plan.model, folder)
     else:
-        assert load_own_part(plan.model, folder, mesh, plan.tasks) is not None
+        loaded = load_own_part(plan.model, folder, mesh, plan.tasks)
+        assert loaded is not None
+        hf_model = loaded.hf_model
+    assert all(weight.isfinite().all() for weight in hf_model.parameters())
     return memory("VmHWM") - before
 
 
@@ -133,5 +139,5 @@ def test_a_shard_takes_less_memory_than_60_percent_of_the_whole(
         (whole,) = one.run(growth, plan_of({}), folder)
         shards = two.run(growth, plan_of(layout(tensor=2)), folder)
 
-    assert whole > 300
+    assert whole > 400
     assert max(shards) < 0.6 * whole, f"{shards} MiB of {whole} MiB"
