@@ -12,6 +12,7 @@ from torch import Tensor
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import Split
 from softprompt_runtime.examples import load_examples
+from softprompt_runtime.forward_check import ForwardPath
 from softprompt_runtime.history import read_history
 from softprompt_runtime.predictions import generate_predictions, write_predictions
 from softprompt_runtime.prompt_learner import save_soft_prompt
@@ -80,9 +81,13 @@ def ready_in(plan: Plan, folder: Path, runs: str) -> Ready:
     return make_ready(plan, folder, runs)
 
 
-def run_plan(plan: Plan, folder: Path, runs: str) -> Outcome:
-    """Train, save, predict: what train.py and evaluate.py do, in runs of this name."""
+def run_plan(plan: Plan, folder: Path, runs: str, path: ForwardPath | None = None) -> Outcome:
+    """Train, save, predict: what train.py and evaluate.py do, in runs of this name.
+
+    path: how rows go through the model; None: the fastest way.
+    """
     ready = ready_in(plan, folder, runs)
+    ready.base_model.path = path or ready.base_model.path
     tables = ready.fit()
     soft_prompt = save_soft_prompt(ready.run, ready.learner, ready.base_model)
     tokenizer = load_tokenizer(ready.run)
