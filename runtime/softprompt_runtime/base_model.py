@@ -22,6 +22,7 @@ from softprompt_runtime.model_facts import ModelFacts
 from softprompt_runtime.packed_attention import Rows, packed_rows
 from softprompt_runtime.packed_forward import packed_hidden_states
 from softprompt_runtime.padded_forward import padded_hidden_states
+from softprompt_runtime.parallel.block_shards import share_out_blocks
 from softprompt_runtime.parallel.mesh import Mesh, single_process
 from softprompt_runtime.parallel.own_loading import load_own_part
 from softprompt_runtime.parallel.own_part import OwnPart
@@ -93,9 +94,13 @@ class BaseModel:
         self._checkpoint = checkpoint
         self._trunk: Any = hf_model.base_model
         self._takes_positions = "position_ids" in inspect.signature(self._trunk.forward).parameters
+        # A block whose weights are fetched when it is called cannot be run part by part.
+        is_lean_here = is_lean(hf_model) and not self.mesh.shares_weights
         self.path: ForwardPath = choose_path(
-            self, fastest=ForwardPath.LEAN if is_lean(hf_model) else ForwardPath.PACKED
+            self, fastest=ForwardPath.LEAN if is_lean_here else ForwardPath.PACKED
         )
+        if self.mesh.shares_weights:
+            share_out_blocks(hf_model, self.facts.layout, self.mesh)
 
     @property
     def width(self) -> int:
@@ -162,6 +167,8 @@ class BaseModel:
             hidden_LD = padded_hidden_states(self._trunk_of, embeddings_LD, position_ids_L, layout)
             return hidden_LD if at_N is None else hidden_LD.index_select(0, at_N)
         run = self._run_lean if self.path is ForwardPath.LEAN else self._run_packed
+        if self.mesh.shares_weights:  # one pass, as on every other replica
+            return run(embeddings_LD, position_ids_L, Rows.all_of(layout), at_N)
         return packed_hidden_states(run, embeddings_LD, position_ids_L, layout, at_N)
 
     def project(self, hidden_ND: Tensor) -> Tensor:

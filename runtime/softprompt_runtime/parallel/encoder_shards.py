@@ -5,7 +5,7 @@ what is loaded is cut, so that no file tells how many processes there were. Coll
 saves: every process of the axis calls it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -51,7 +51,11 @@ def own_optimizer_state(
     state: Mapping[str, Any], dims: Mapping[int, int], axis: Axis
 ) -> dict[str, Any]:
     """This process's part of the state of one process."""
-    return _with_moments(state, dims, lambda tensor, dim: _own(tensor, dim, axis))
+
+    def cut(tensor: Tensor, dim: int) -> Tensor:
+        return _own(tensor, dim, axis)
+
+    return _with_moments(state, dims, cut)
 
 
 def clip_gradient(
@@ -75,7 +79,9 @@ def clip_gradient(
         gradient.mul_(factor)
 
 
-def _with_moments(state: Mapping[str, Any], dims: Mapping[int, int], change: Any) -> dict[str, Any]:
+def _with_moments(
+    state: Mapping[str, Any], dims: Mapping[int, int], change: Callable[[Tensor, int], Tensor]
+) -> dict[str, Any]:
     moments = {
         number: {
             key: change(value, dims[number])

@@ -37,6 +37,7 @@ class Mesh:
     tensor: shards of each layer. world: all processes, by rank. local_rank: on this machine.
     device_mesh: torch's view of the same grid; None for one process. sequence_parallel: whether
     the tensor axis shares out tokens too, where every process could work on its own.
+    shares_weights: whether replicas share out the weights of the base model's blocks.
     """
 
     data: Axis
@@ -47,6 +48,7 @@ class Mesh:
     device: torch.device
     device_mesh: DeviceMesh | None
     sequence_parallel: bool = False
+    shares_weights: bool = False
 
     @property
     def rank(self) -> int:
@@ -138,6 +140,7 @@ def join_mesh(plan: ParallelismPlan, environment: Mapping[str, str] | None = Non
         device=device,
         device_mesh=grid,
         sequence_parallel=plan.sequence_parallel and tensor.size > 1,
+        shares_weights=plan.shard_base_model and data.size > 1,
     )
 
 

@@ -118,6 +118,23 @@ def test_two_stages_of_two_train_and_predict_as_one(
     check_same(singles, four, model_type, **changes)
 
 
+def test_replicas_that_share_out_weights_train_and_predict_as_one(
+    singles: Singles, two: Processes
+) -> None:
+    check_same(singles, two, "llama", data=2, shard_base_model=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoint", ActivationsCheckpoint)
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "gpt_neox"])
+def test_shared_out_weights_of_shards(
+    singles: Singles, four: Processes, model_type: str, checkpoint: ActivationsCheckpoint
+) -> None:
+    changes = {"shard_base_model": True, "activations_checkpoint": checkpoint}
+
+    check_same(singles, four, model_type, tensor=2, data=2, sequence_parallel=True, **changes)
+
+
 TPMLP = {"encoder": {"type": EncoderType.TPMLP, "hidden_size": 12}}
 
 
