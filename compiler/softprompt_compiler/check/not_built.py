@@ -34,8 +34,6 @@ NOT_BUILT: frozenset[Feature] = frozenset(
         Feature.TENSOR_PARALLEL,
         Feature.PIPELINE_PARALLEL,
         Feature.SEQUENCE_PARALLEL,
-        Feature.DEVICES,
-        Feature.NODES,
     }
 )
 """What the runtime lacks today. Whoever builds a feature takes it out, here and nowhere else."""
