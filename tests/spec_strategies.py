@@ -5,7 +5,6 @@ A spec is generated as plain values, with switches for every section, and writte
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ Spec = dict[str, Any]
 Path = tuple[str | int, ...]
 
 MAX_POSITIONS = 128  # of the model in the folder
+TRAINED = "runs/trained/soft_prompt"  # in the folder, with the task `kept`
 
 
 def as_yaml(spec: Mapping[str, Any], depth: int = 0) -> str:
@@ -45,12 +45,13 @@ def tasks(draw: st.DrawFn) -> Spec:
     literal = draw(st.sampled_from(["It says: ", "{{braces}} ", "\u00e9\u4e2d ", ""]))
     template = "".join([pieces[0], literal, "{text}", *pieces[1:], " mood:{mood}"])
     task: Spec = {"prompt_template": template, "data": {"train": "data/train.jsonl"}}
-    splits = draw(st.lists(st.integers(1, 5), min_size=num_markers, max_size=num_markers))
+    least = 2 if num_markers == 1 else 1  # a single virtual token is warned of
+    splits = draw(st.lists(st.integers(least, 5), min_size=num_markers, max_size=num_markers))
     match draw(st.integers(0, 3)):
         case 0:
             task["virtual_token_splits"] = splits
         case 1:
-            task["total_virtual_tokens"] = draw(st.integers(num_markers, 20))
+            task["total_virtual_tokens"] = draw(st.integers(max(num_markers, 2), 20))
         case 2:
             task |= {"virtual_token_splits": splits, "total_virtual_tokens": sum(splits)}
         case _:
@@ -67,7 +68,15 @@ def tasks(draw: st.DrawFn) -> Spec:
         task["data"]["validation"] = draw(
             st.sampled_from(["data/validation.jsonl", ["data/validation.jsonl"]])
         )
-    task["data"] |= draw(_some(too_long=st.sampled_from(["error", "skip"])))
+    task["data"] |= draw(
+        _some(
+            too_long=st.sampled_from(["error", "skip"]),
+            fields=st.sampled_from([{}, {"text": "text"}, {"text": "text", "mood": "mood"}]),
+        )
+    )
+    if draw(st.booleans()):
+        task["data"]["max_rows"] = {"train": draw(st.integers(1, 9))}
+        task["data"] |= draw(_some(shuffle_seed=st.integers(0, 2**32 - 1)))
     sides = ["left", "right", "middle"] if task.get("truncate_field") else ["right"]
     return task | draw(
         _some(
@@ -80,9 +89,9 @@ def tasks(draw: st.DrawFn) -> Spec:
 
 @st.composite
 def encoders(draw: st.DrawFn) -> Spec:
-    """An encoder with the keys that its type uses."""
+    """An encoder with the keys that its type uses, of an even width."""
     kind = draw(st.sampled_from(["mlp", "lstm", "tpmlp", "embedding"]))
-    size = {"hidden_size": st.integers(1, 64)}
+    size = {"hidden_size": st.integers(1, 32).map(lambda half: 2 * half)}
     keys: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "mlp": {**size, "num_layers": st.integers(2, 4)},
         "lstm": {**size, "num_layers": st.integers(2, 4), "dropout": st.sampled_from([0, 0.5])},
@@ -104,23 +113,74 @@ def prompt_learning(draw: st.DrawFn) -> Spec:
         {"method": "text", "text": draw(_words)},
         {"method": "class_labels", "labels": ["glad", "sad"]},
     ]
-    return section | draw(_some(init=st.sampled_from(inits)))
+    return section | draw(
+        _some(init=st.sampled_from(inits), restore_path=st.sampled_from([None, TRAINED]))
+    )
+
+
+_GPUS = ("L4-24GB", "A100-80GB", "H100-80GB", "H200-141GB")
 
 
 @st.composite
-def training(draw: st.DrawFn) -> Spec:
-    """A run by steps or by epochs, batches that divide, and a schedule that fits."""
+def parallelism(draw: st.DrawFn) -> Spec:
+    """A layout that the model in the folder can be split into, with 1, 2 or 4 replicas."""
+    tensor, stages = draw(st.sampled_from([1, 2])), draw(st.sampled_from([1, 2]))
+    replicas, nodes = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([1, 2]))
+    world = tensor * stages * replicas
+    nodes = nodes if world % nodes == 0 else 1
+    sizes = {
+        "num_nodes": nodes,
+        "devices": world // nodes,
+        "tensor_model_parallel_size": tensor,
+        "pipeline_model_parallel_size": stages,
+    }
+    given = {key: size for key, size in sizes.items() if size > 1 or draw(st.booleans())}
+    return given | draw(
+        _some(
+            accelerator=st.sampled_from(["auto", "cpu", "gpu"]),
+            gpu=st.sampled_from([None, *_GPUS]),
+            sequence_parallel=st.sampled_from([False, tensor > 1]),
+            shard_base_model=st.sampled_from([False, replicas > 1]),
+            activations_checkpoint=st.sampled_from(["none", "selective", "full"]),
+        )
+    )
+
+
+def num_replicas(layout: Spec) -> int:
+    """Data-parallel size of a `parallelism` section."""
+    split = layout.get("tensor_model_parallel_size", 1) * layout.get(
+        "pipeline_model_parallel_size", 1
+    )
+    return layout.get("num_nodes", 1) * layout.get("devices", 1) // split
+
+
+@st.composite
+def training(draw: st.DrawFn, replicas: int, *, is_free_table: bool) -> Spec:
+    """A run by steps or by epochs, batches that divide, and a schedule that fits.
+
+    is_free_table: whether virtual tokens train without an encoder, and bear larger steps.
+    """
     steps = draw(st.integers(20, 500))
     micro = draw(st.integers(1, 8))
     warmup = draw(st.integers(0, steps // 2))
     sched = {"warmup_steps": warmup} | draw(
-        _some(name=st.just("cosine_annealing"), constant_steps=st.integers(0, steps // 4))
+        _some(
+            name=st.just("cosine_annealing"),
+            constant_steps=st.integers(0, steps // 4),
+            min_lr=st.sampled_from([0, 1e-5, 1e-4]),
+        )
     )
-    optim = {"lr": draw(st.sampled_from([1e-3, 0.5, 1])), "sched": sched} | draw(
-        _some(betas=st.just([0.8, 0.95]), weight_decay=st.sampled_from([0, 0.1]))
+    optim = {"lr": draw(st.sampled_from([1e-3, 0.01, 0.05] if is_free_table else [1e-4, 1e-3]))}
+    optim |= {"sched": sched} | draw(
+        _some(
+            name=st.just("adamw"),
+            betas=st.just([0.8, 0.95]),
+            weight_decay=st.sampled_from([0, 1e-3, 0.01]),
+        )
     )
     by = {"max_steps": steps} if draw(st.booleans()) else {"max_epochs": steps}
-    batches = {"micro_batch_size": micro, "global_batch_size": micro * draw(st.integers(1, 4))}
+    whole = micro * replicas * draw(st.integers(1, 4))
+    batches = {"micro_batch_size": micro, "global_batch_size": whole}
     return {**by, **batches, "optim": optim} | draw(
         _some(
             precision=st.sampled_from(["32-true", "bf16-mixed"]),
@@ -130,7 +190,7 @@ def training(draw: st.DrawFn) -> Spec:
             checkpoint_every_n_steps=st.integers(1, 100),
             resume=st.sampled_from(["auto", "never", "must"]),
             loggers=st.sampled_from([[], ["csv"], ["tensorboard", "csv"]]),
-            early_stopping=st.just(None),
+            early_stopping=st.sampled_from([None, {"patience": 3, "min_delta": 0.01}]),
         )
     )
 
@@ -158,144 +218,44 @@ def inference(draw: st.DrawFn) -> Spec:
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    """A whole spec."""
+    """A whole spec, of which nothing is to be said."""
     spec: Spec = {
         "version": 1,
         "name": draw(names),
         "model": {"source": "models/tiny", "max_seq_length": draw(st.integers(100, MAX_POSITIONS))},
         "tasks": draw(st.dictionaries(names, tasks(), min_size=1, max_size=3)),
     }
+    spec["model"] |= draw(_some(dtype=st.sampled_from(["float32", "bfloat16"])))
     spec |= draw(
         _some(
             prompt_learning=prompt_learning(),
-            training=training(),
-            parallelism=_some(accelerator=st.sampled_from(["auto", "cpu", "gpu"])),
+            parallelism=parallelism(),
             inference=inference(),
         )
     )
-    has_gpus = spec.get("parallelism", {}).get("accelerator") != "cpu"
-    spec |= draw(_some(launch=launch_sections(has_gpus=has_gpus)))
-    if not any("validation" in task["data"] for task in spec["tasks"].values()):
-        spec.get("training", {}).pop("val_check_interval", None)  # it would have no effect
+    if draw(st.booleans()):
+        replicas = num_replicas(spec.get("parallelism", {}))
+        is_free = is_free_table(spec.get("prompt_learning", {}))
+        spec["training"] = draw(training(replicas, is_free_table=is_free))
+        _without_idle_validation(spec)
+    layout = spec.get("parallelism", {})
+    if layout.get("num_nodes", 1) > 1:
+        spec["launch"] = {"target": "slurm"}
+    else:
+        spec |= draw(_some(launch=launch_sections(has_gpus=layout.get("accelerator") != "cpu")))
     return spec
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """A way to damage any spec.
-
-    path: what is set to `value`, or dropped; TASK stands for the first task's name. inside: from
-    there to the damaged token. at_key: whether the fault shows at the token's key, not its value.
-    """
-
-    code: str
-    path: Path
-    value: Any = None
-    inside: Path = ()
-    drop: bool = False
-    at_key: bool = False
-
-    def damage(self, spec: Spec) -> tuple[Spec, Path]:
-        """A copy of the spec with the mistake in it, and the path of the damaged token."""
-        damaged: Spec = json.loads(json.dumps(spec))
-        path = tuple(next(iter(spec["tasks"])) if step == "TASK" else step for step in self.path)
-        holder: Any = damaged
-        for step in path[:-1]:
-            holder = holder.setdefault(step, {})
-        if self.drop:
-            holder.pop(path[-1], None)
-            return damaged, path[:-1]
-        holder[path[-1]] = self.value
-        return damaged, (*path, *self.inside)
+def is_free_table(learning: Spec) -> bool:
+    """Whether the virtual tokens of a `prompt_learning` section train without an encoder."""
+    style, encoder = learning.get("virtual_prompt_style"), learning.get("encoder", {})
+    return style == "prompt-tuning" or encoder.get("type") == "embedding"
 
 
-def _value(code: str, path: Path, value: Any, *inside: str | int) -> Mistake:
-    return Mistake(code=code, path=path, value=value, inside=inside)
-
-
-def _key(code: str, path: Path) -> Mistake:
-    return Mistake(code=code, path=path, value=3, at_key=True)
-
-
-def _missing(code: str, path: Path) -> Mistake:
-    return Mistake(code=code, path=path, drop=True, at_key=True)
-
-
-MISTAKES = (
-    _key("SP0101", ("training", "max_epoch")),
-    _key("SP0101", ("tasks", "TASK", "data", "tests")),
-    _missing("SP0102", ("model", "source")),
-    _missing("SP0102", ("tasks", "TASK", "data", "train")),
-    _value("SP0111", ("inference", "greedy"), "yes"),
-    _value("SP0103", ("training", "seed"), 1.5),
-    _value("SP0103", ("training", "seed"), True),
-    _value("SP0103", ("launch", "environment"), {"THREADS": 2}, "THREADS"),
-    _value("SP0103", ("tasks", "TASK", "virtual_token_splits"), [3, "4"], 1),
-    _value("SP0104", ("training", "optim", "weight_decay"), -0.1),
-    _value("SP0104", ("inference", "batch_size"), 0),
-    _value("SP0105", ("training", "precision"), "fp32"),
-    _value("SP0105", ("tasks", "TASK", "truncate_side"), "centre"),
-    _value("SP0106", ("model", "source"), ""),
-    _value("SP0107", ("name",), "a name"),
-    Mistake(
-        code="SP0107",
-        path=("launch", "environment"),
-        value={"a b": "x"},
-        inside=("a b",),
-        at_key=True,
-    ),
-    _value("SP0108", ("training", "loggers"), ["csv", "wandb"], 1),
-    _value("SP0130", ("parallelism", "gpu"), "H100"),
-    _value("SP0109", ("version",), 2),
-    Mistake(code="SP0270", path=("launch",), value={"slurm": {}}, inside=("slurm",), at_key=True),
-    _value(
-        "SP0273",
-        ("launch",),
-        {"target": "kubernetes", "kubernetes": {"folder": "/b", "name": "n"}},
-        "target",
-    ),
-    _value(
-        "SP0275",
-        ("launch",),
-        {"target": "kubernetes", "kubernetes": {"folder": "/b", "image": "i", "name": "A"}},
-        *("kubernetes", "name"),
-    ),
-    *(
-        _value(code, ("launch",), {"target": "slurm", "slurm": {key: value}}, "slurm", key)
-        for code, key, value in (
-            ("SP0276", "account", "two words"),
-            ("SP0277", "time_limit", "soon"),
-            ("SP0278", "memory", "much"),
-            ("SP0282", "image", "a\nb"),
-            ("SP0104", "save_seconds", 0),
-        )
-    ),
-    Mistake(
-        code="SP0280",
-        path=("launch", "environment"),
-        value={"RANK": "0"},
-        inside=("RANK",),
-        at_key=True,
-    ),
-    Mistake(
-        code="SP0281",
-        path=("launch",),
-        value={"environment": {"LICENCE": "x"}, "secrets": ["LICENCE"]},
-        inside=("environment", "LICENCE"),
-        at_key=True,
-    ),
-    _value("SP0107", ("launch", "secrets"), ["A-B"], 0),
-    _value("SP0110", ("launch", "secrets"), ["A", "A"], 1),
-    Mistake(
-        code="SP0283",
-        path=("launch",),
-        value={"target": "slurm", "slurm": {"image": "i", "mounts": {"data": "/d"}}},
-        inside=("slurm", "mounts", "data"),
-        at_key=True,
-    ),
-    _value("SP0110", ("training", "loggers"), ["csv", "csv"], 1),
-    _value("SP0302", ("tasks", "TASK", "data", "train"), "data/nothing.jsonl"),
-    _value("SP0310", ("model", "source"), "models/nothing.gguf"),
-    _value("SP0313", ("model", "max_seq_length"), MAX_POSITIONS + 1),
-    _value("SP0320", ("prompt_learning", "restore_path"), "runs/nothing"),
-)
+def _without_idle_validation(spec: Spec) -> None:
+    """Drop what asks for validation rows that are not there."""
+    validated = ["validation" in task["data"] for task in spec["tasks"].values()]
+    if not any(validated):
+        spec["training"].pop("val_check_interval", None)
+    if not all(validated) and spec["training"].get("early_stopping"):
+        spec["training"]["early_stopping"] = None

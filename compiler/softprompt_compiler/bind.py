@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from softprompt_compiler.binding_faults import diagnose
 from softprompt_compiler.diagnostic import Diagnostic
-from softprompt_compiler.findings import Finding, FindingKind, readable
 from softprompt_compiler.spec.describe import field_shape, item_shape, section_of
 from softprompt_compiler.spec.section import Section
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Path, Tree, plain
 from softprompt_compiler.yaml_traps import null_words, warn_of_traps
+
+if TYPE_CHECKING:
+    from softprompt_compiler.findings import Finding
 
 _S = TypeVar("_S", bound=Section)
 _DAMAGED = object()
@@ -32,14 +33,25 @@ def bind(tree: Tree) -> Bound:
     """The spec of a tree. Never raises."""
     values = cast("dict[str, Any]", plain(tree.root))
     nulls = list(null_words(tree.root))
-    findings = [Finding(kind=FindingKind.NULL_WORD, path=path, in_union=False) for path in nulls]
     try:
-        spec = Spec.model_validate(values)
-    except ValidationError as error:
+        spec, error = Spec.model_validate(values), None
+    except ValidationError as fault:
+        spec, error = None, fault
+    if spec is not None and not nulls:
+        return Bound(spec=spec, diagnostics=tuple(warn_of_traps(tree.root)))
+    return _bound_in_part(tree, values, nulls, error)
+
+
+def _bound_in_part(
+    tree: Tree, values: dict[str, Any], nulls: Sequence[Path], error: ValidationError | None
+) -> Bound:
+    # A sound spec does not pay for what only faults need.
+    from softprompt_compiler.binding_faults import diagnose
+    from softprompt_compiler.findings import Finding, FindingKind, readable
+
+    findings = [Finding(kind=FindingKind.NULL_WORD, path=path, in_union=False) for path in nulls]
+    if error is not None:
         findings += [each for each in readable(error, tree) if each.path not in nulls]
-    else:
-        if not findings:
-            return Bound(spec=spec, diagnostics=tuple(warn_of_traps(tree.root)))
     return Bound(
         spec=_salvage(Spec, values, findings, ()),
         diagnostics=(
@@ -50,7 +62,7 @@ def bind(tree: Tree) -> Bound:
 
 
 def _salvage(
-    section: type[_S], values: Mapping[str, Any], findings: Sequence[Finding], at: Path
+    section: type[_S], values: Mapping[str, Any], findings: Sequence["Finding"], at: Path
 ) -> _S:
     """The section without the fields at fault; reading one of them raises DamagedFieldError."""
     sound = {
@@ -65,7 +77,7 @@ def _salvage(
     return made
 
 
-def _sound_value(field: FieldInfo, value: Any, findings: Sequence[Finding], at: Path) -> Any:
+def _sound_value(field: FieldInfo, value: Any, findings: Sequence["Finding"], at: Path) -> Any:
     inside = [finding for finding in findings if finding.path[: len(at)] == at]
     if not inside:
         return _validated(field, value)

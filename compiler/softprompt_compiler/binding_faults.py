@@ -5,6 +5,7 @@ from typing import Any, get_args
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.findings import Finding, FindingKind
+from softprompt_compiler.foreign_keys import help_for
 from softprompt_compiler.scalars import NumberTooLongError, resolve_plain
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.describe import Shape, field_shape, in_words, item_shape, members
@@ -56,11 +57,14 @@ def _unknown_field(path: Path, tree: Tree) -> Diagnostic:
     owner, key = path[:-1], str(path[-1])
     span, known = _key_span(path, tree), list(section_at(owner).model_fields)
     places = [path for path in all_fields() if path.rpartition(".")[2] == key]
-    meant = None if places else nearest(key, known)
+    foreign = None if places else help_for(key)
+    meant = None if places or foreign else nearest(key, known)
     given = tree.find(owner)
     is_free = isinstance(given, MappingNode) and meant is not None and given.key(meant) is None
     if places:
         hint = "it is a field elsewhere: " + _listed(places)
+    elif foreign:
+        hint = foreign
     else:
         hint = f"did you mean `{meant}`?" if meant else "there is " + _listed(known)
     return rules.UNKNOWN_FIELD.at(
@@ -103,9 +107,22 @@ def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
         key=_key_in_words(path),
         found=value_in_words(node),
         expected=in_words(shape),
-        help=f"write `{fix.edits[0].replacement}`" if fix else (),
+        help=f"write `{fix.edits[0].replacement}`" if fix else _named_items(node, path),
         fix=fix,
     )
+
+
+def _named_items(node: Node, path: Path) -> tuple[str, ...]:
+    """What to write in place of a list of tasks that say their own names."""
+    if path != ("tasks",) or not isinstance(node, SequenceNode):
+        return ()
+    for key in ("name", "taskname"):
+        for item in node.items:
+            named = item.get(key) if isinstance(item, MappingNode) else None
+            if isinstance(named, ScalarNode):
+                name = _shortened(named.text)
+                return (f"write `{name}:` in place of `- {key}: {name}`, and its keys below it",)
+    return ()
 
 
 def _null_word(path: Path, tree: Tree) -> Diagnostic:

@@ -13,8 +13,8 @@ from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import SourceFile, SourceKind, Span
 from softprompt_compiler.world import World
 from softprompt_plan.example import Unfit, UnfitReason
+from softprompt_plan.row_formats import is_table
 from softprompt_plan.rows import Row, RowFault, RowFaultKind
-from softprompt_plan.tables import is_table
 from softprompt_plan.vocabulary import Split
 
 _WIDEST_LINE = 4096  # characters of a line that a diagnostic keeps

@@ -1,5 +1,6 @@
 """The data files that a spec names."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from softprompt_compiler.diagnostic import Diagnostic, Fix
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
-from softprompt_compiler.suggest import nearest
 from softprompt_compiler.tree import ScalarNode, SequenceNode, Tree
 from softprompt_compiler.world import World
 from softprompt_plan.hub_data import HubData, HubDataFault, is_hub_data, parse_hub_data
 from softprompt_plan.paths import UnsetVariableError
-from softprompt_plan.row_files import COMPRESSED, FORMATS, is_known_format
+from softprompt_plan.row_formats import COMPRESSED, FORMATS, is_known_format
 from softprompt_plan.vocabulary import Split
+
+# `owner/name`, as on the hub; a file has an ending
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w-]*/[A-Za-z0-9][\w-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,8 @@ def _unknown_format(path: DataPath, file: Path) -> Diagnostic:
 
 
 def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
+    from softprompt_compiler.suggest import nearest  # only a fault needs it
+
     names = world.names_in(file.parent)
     meant = nearest(file.name, names)
     hints: list[str] = []
@@ -98,6 +103,8 @@ def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
         hints = [f"it is a folder; name its files: `{path.text.rstrip('/')}/*.jsonl`"]
     elif meant:
         hints = [f"did you mean `{meant}`?"]
+    elif _HUB_NAME.fullmatch(path.text):
+        hints = [f"a data set of the hub is written `hf:{path.text}[train]`"]
     elif not names:
         hints = ["the folder is missing or empty; paths are relative to the spec's folder"]
     written = path.text.rpartition("/")[2] == file.name  # not hidden in a variable

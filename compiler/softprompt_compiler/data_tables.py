@@ -11,7 +11,8 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tables import open_table
 from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.row_fault import RowFaultKind
-from softprompt_plan.tables import TableError, is_table
+from softprompt_plan.row_formats import is_table
+from softprompt_plan.tables import TableError
 
 
 def without_unopened(resolved: ResolvedSpec) -> tuple[ResolvedSpec, list[Diagnostic]]:

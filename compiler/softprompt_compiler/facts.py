@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from softprompt_compiler.weights import WeightFacts, folder_weights, gguf_weights
+from softprompt_compiler.weights import WeightFacts, gguf_weights
 from softprompt_plan.gguf import GgufError, GgufMetadata, read_metadata
 from softprompt_plan.gguf_config import gguf_config
 from softprompt_plan.model_source import Located
@@ -89,6 +89,8 @@ def read_model_facts(model: Located) -> ModelFacts:
     _refuse_other_models(config)
     sizes = _sizes(config)
     if metadata is None:
+        from softprompt_compiler.folder_weights import folder_weights
+
         packed = config.get("quantization_config") is not None
         weights = folder_weights(model.path, sizes, packed=packed)
         has_weights = weights is not None or _has_weights(model.path)

@@ -10,7 +10,6 @@ from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import Tree
-from softprompt_compiler.weight_diagnostics import weight_diagnostics
 from softprompt_compiler.world import World
 from softprompt_plan.model_source import Located, NotFound, NotFoundKind
 from softprompt_plan.vocabulary import ModelSourceKind
@@ -58,6 +57,10 @@ def _read_facts(source: str, found: Located, span: Span, world: World) -> ModelF
     except ModelFactsError as error:
         fault = rules.MODEL_UNREADABLE.at(span, reason=error.detail, help=error.help or ())
         return ModelFiles(kind=found.kind, diagnostics=(fault,))
+    if found.kind is ModelSourceKind.GGUF:  # whose tensors have been looked at
+        return ModelFiles(kind=found.kind, files=found, facts=facts)
+    from softprompt_compiler.weight_diagnostics import weight_diagnostics
+
     faults = tuple(weight_diagnostics(source, facts, span))
     return ModelFiles(kind=found.kind, files=found, facts=facts, diagnostics=faults)
 

@@ -1,36 +1,17 @@
-"""What a base model's weight files hold: counts, bytes, and whether they agree with its config.
-
-Headers are read, never a weight.
-"""
+"""What a base model's weight files hold: counts and bytes. Headers are read, never a weight."""
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from math import prod
+from typing import TYPE_CHECKING
 
 from softprompt_plan.gguf import BLOCKS, GgufMetadata
-from softprompt_plan.safetensors_header import StoredTensor
-from softprompt_plan.weight_files import (
-    StoredWeights,
-    WeightFault,
-    WeightFaultKind,
-    read_stored_weights,
-)
-from softprompt_plan.weight_shapes import (
-    FamilyNames,
-    ModelSizes,
-    Shape,
-    block_shapes,
-    family_names,
-    trunk_shapes,
-)
 
-_MAX_LAYERS = 10_000  # that are looked for one by one
-# What older checkpoints store beside the weights: causal masks and rotary tables
-_BUFFER = re.compile(r"(?:^|\.)(?:masked_bias|inv_freq)$")
-_MASK = re.compile(r"(?:^|\.)(?:attn|attention)\.bias$")
+if TYPE_CHECKING:
+    from softprompt_plan.weight_files import WeightFault
+
 _GGML_NAMES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K",
     11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 30: "BF16",
@@ -51,7 +32,7 @@ class WeightFacts:
     parameters: Mapping[str, int]
     bytes: Mapping[str, int]
     digest: str
-    faults: tuple[WeightFault, ...] = ()
+    faults: "tuple[WeightFault, ...]" = ()
 
     @property
     def is_whole(self) -> bool:
@@ -59,48 +40,28 @@ class WeightFacts:
         return not self.faults
 
 
-def folder_weights(folder: Path, sizes: ModelSizes, *, packed: bool) -> WeightFacts | None:
-    """The weights of a Hugging Face folder; None if it has none that can be read without pickle.
-
-    packed: whether the config says that weights are quantized, in shapes of their own.
-    """
-    stored = read_stored_weights(folder)
-    if stored is None:
-        return None
-    tensors = {name: each for name, each in stored.tensors.items() if not _is_buffer(name, each)}
-    names = family_names(sizes.family)
-    faults = list(stored.faults)
-    if names is not None:
-        if not packed and not faults:
-            faults += _contradictions(stored, sizes, names)
-        if sizes.tied and f"{_trunk(tensors, names)}{names.embeddings}.weight" in tensors:
-            tensors.pop(_head(tensors, names), None)
-    return _facts(tensors, faults)
-
-
 def gguf_weights(metadata: GgufMetadata) -> WeightFacts:
     """The weights of a GGUF file, whose tensors have been compared with its config."""
-    tensors: dict[str, StoredTensor] = {}
+    tensors: dict[str, tuple[str, tuple[int, ...], int]] = {}
     for name, tensor in metadata.tensors.items():
         values, size = BLOCKS.get(tensor.ggml_type, (1, 0))
-        shape = tensor.shape[::-1]
         dtype = _GGML_NAMES.get(tensor.ggml_type, f"ggml type {tensor.ggml_type}")
-        stored = StoredTensor(dtype=dtype, shape=shape, num_bytes=0)
-        num_bytes = stored.num_values // values * size
-        tensors[name] = StoredTensor(dtype=dtype, shape=shape, num_bytes=num_bytes)
+        tensors[name] = dtype, tensor.shape[::-1], prod(tensor.shape) // values * size
     tensors.pop("rope_freqs.weight", None)
-    return _facts(tensors, ())
+    return weight_facts(tensors)
 
 
-def _facts(tensors: Mapping[str, StoredTensor], faults: Iterable[WeightFault]) -> WeightFacts:
+def weight_facts(
+    tensors: Mapping[str, tuple[str, tuple[int, ...], int]], faults: "Iterable[WeightFault]" = ()
+) -> WeightFacts:
+    """The facts of tensors, each given by data type, shape and number of bytes."""
     parameters: Counter[str] = Counter()
     num_bytes: Counter[str] = Counter()
     digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        parameters[tensor.dtype] += tensor.num_values
-        num_bytes[tensor.dtype] += tensor.num_bytes
-        digest.update(f"{name}\0{tensor.dtype}\0{tensor.shape}\n".encode(errors="replace"))
+    for name, (dtype, shape, size) in sorted(tensors.items()):
+        parameters[dtype] += prod(shape)
+        num_bytes[dtype] += size
+        digest.update(f"{name}\0{dtype}\0{shape}\n".encode(errors="replace"))
     return WeightFacts(
         num_parameters=parameters.total(),
         num_bytes=num_bytes.total(),
@@ -109,66 +70,3 @@ def _facts(tensors: Mapping[str, StoredTensor], faults: Iterable[WeightFault]) -
         digest=digest.hexdigest(),
         faults=tuple(faults),
     )
-
-
-def _is_buffer(name: str, tensor: StoredTensor) -> bool:
-    return bool(_BUFFER.search(name)) or (len(tensor.shape) == 4 and bool(_MASK.search(name)))
-
-
-def _contradictions(
-    stored: StoredWeights, sizes: ModelSizes, names: FamilyNames
-) -> Iterator[WeightFault]:
-    """What the files lack that the config's model has, and what has another shape."""
-    tensors = stored.tensors
-    trunk = _trunk(tensors, names)
-    embeddings, head = f"{trunk}{names.embeddings}.weight", _head(tensors, names)
-    wanted = dict(_wanted(sizes, names, trunk)) | {head: (sizes.vocab_size, sizes.width)}
-    for name, shape in wanted.items():
-        tensor = tensors.get(name)
-        other = {head: embeddings, embeddings: head}.get(name)
-        if tensor is None and not (sizes.tied and other in tensors):
-            detail = f"by config.json a {sizes.family} model of this size has it"
-            kind = WeightFaultKind.TENSOR_MISSING
-            yield WeightFault(kind=kind, subject=name, detail=detail)
-        elif tensor is not None and tensor.shape != shape:
-            detail = f"is {_by(tensor.shape)}, and config.json makes it {_by(shape)}"
-            yield WeightFault(kind=WeightFaultKind.SHAPE, subject=name, detail=detail)
-    yield from _surplus_layers(tensors, f"{trunk}{names.blocks}.", sizes)
-
-
-def _wanted(sizes: ModelSizes, names: FamilyNames, trunk: str) -> Iterator[tuple[str, Shape]]:
-    for name, shape in trunk_shapes(sizes):
-        yield trunk + name, shape
-    block = tuple(block_shapes(sizes))
-    for layer in range(min(sizes.num_layers, _MAX_LAYERS)):
-        for name, shape in block:
-            yield f"{trunk}{names.blocks}.{layer}.{name}", shape
-
-
-def _trunk(tensors: Mapping[str, StoredTensor], names: FamilyNames) -> str:
-    """What stands before the trunk's names: `model.`, nothing, or more if the model also sees."""
-    ending = f"{names.embeddings}.weight"
-    found = [name for name in tensors if name == ending or name.endswith(f".{ending}")]
-    return min(found, key=len).removesuffix(ending) if found else f"{names.trunk}."
-
-
-def _head(tensors: Mapping[str, StoredTensor], names: FamilyNames) -> str:
-    ending = f"{names.head}.weight"
-    found = [name for name in tensors if name == ending or name.endswith(f".{ending}")]
-    return min(found, key=len, default=ending)
-
-
-def _surplus_layers(
-    tensors: Mapping[str, StoredTensor], blocks: str, sizes: ModelSizes
-) -> Iterator[WeightFault]:
-    """Layers beyond the config's number would be left out without a word."""
-    layer = re.compile(re.escape(blocks) + r"([0-9]{1,9})\.")
-    found = {int(match[1]) for name in tensors if (match := layer.match(name))}
-    if found and max(found) >= sizes.num_layers:
-        detail = f"is there, and config.json has {sizes.num_layers} layers, counted from 0"
-        subject = f"{blocks}{max(found)}"
-        yield WeightFault(kind=WeightFaultKind.SHAPE, subject=subject, detail=detail)
-
-
-def _by(shape: Shape) -> str:
-    return " x ".join(map(str, shape)) or "a single number"

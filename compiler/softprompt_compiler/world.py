@@ -13,7 +13,6 @@ from softprompt_compiler.facts import ModelFacts, read_model_facts
 from softprompt_plan.hub_data import HubData, is_hub_data, parse_hub_data
 from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
-from softprompt_plan.tables import TableError
 
 if TYPE_CHECKING:
     from softprompt_plan.tokenizer_file import TokenizerFile
@@ -146,6 +145,7 @@ class LocalWorld:
     def fingerprint(self, source: Path) -> str | None:
         """See World."""
         from softprompt_compiler.tables import open_table  # by those who read data sets
+        from softprompt_plan.tables import TableError
 
         try:
             return open_table(source).fingerprint

@@ -12,10 +12,9 @@ from typing import IO
 
 from softprompt_plan.json_rows import holds_json_lines, json_line, json_text_rows, row_of
 from softprompt_plan.row_fault import Header, RawRow, RowFault, RowFaultKind, file_fault
-from softprompt_plan.tables import PARQUET, OpenTable, count_table_rows, is_table, table_rows
+from softprompt_plan.row_formats import COMPRESSED, FORMATS, is_table
+from softprompt_plan.tables import OpenTable, count_table_rows, table_rows
 
-FORMATS = (".jsonl", ".json", ".csv", PARQUET)  # as messages list them
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".lz4", ".br")
 _BOM = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CSV_CELL = 2**31 - 1  # characters; the csv module's own limit of 131,072 is too low for text
@@ -55,11 +54,6 @@ def read_raw_rows(
     except OSError as error:
         detail = f"the file cannot be read: {error.strerror}"
         yield file_fault(file, RowFaultKind.UNREADABLE, detail)
-
-
-def is_known_format(file: Path) -> bool:
-    """Whether the end of a file's name says how to read it."""
-    return is_table(file) or file.suffix.lower() in _READERS
 
 
 def unknown_format(file: Path) -> str:

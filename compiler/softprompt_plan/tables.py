@@ -9,10 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.row_fault import Header, RawRow, RowFault, RowFaultKind, file_fault
-
-PARQUET = ".parquet"
 
 
 class Batch(Protocol):
@@ -69,11 +66,6 @@ class TableError(ValueError):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-
-
-def is_table(source: Path) -> bool:
-    """Whether a source of rows has typed columns, and so rows in place of lines."""
-    return source.suffix.lower() == PARQUET or is_hub_data(str(source))
 
 
 def library_missing(package: str) -> TableError:

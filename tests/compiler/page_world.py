@@ -5,6 +5,7 @@ models/opt      the same numbers in a family that is not split over devices
 data/*.jsonl    train, validation and test rows with `text` and `mood`
 data/*.parquet  the train rows once more
 mood_set/       the same rows as a data set: a file a split
+runs/trained    a soft prompt of this model, with the task `kept`
 hub/            the Hugging Face cache, empty unless a page fills it
 latin1.yaml     a spec that is not UTF-8
 large.yaml      data in place of a spec
@@ -21,7 +22,7 @@ from tests.parquet_files import write_parquet
 from tests.tiny_safetensors import write_llama_weights
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
-_CONFIG: dict[str, Any] = {
+MODEL_CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
     "hidden_size": 32,
@@ -44,8 +45,8 @@ _ROWS = {
 
 def make_world(folder: Path) -> None:
     """Write the model and the data into `folder`."""
-    _make_model(folder / "models" / "tiny", _CONFIG)
-    _make_model(folder / "models" / "opt", _CONFIG | _OPT)
+    _make_model(folder / "models" / "tiny", MODEL_CONFIG)
+    _make_model(folder / "models" / "opt", MODEL_CONFIG | _OPT)
     data = folder / "data"
     data.mkdir()
     for split, rows in _ROWS.items():
@@ -54,6 +55,7 @@ def make_world(folder: Path) -> None:
     shutil.copytree(data, folder / "mood_set")
     train = [{"text": text, "mood": mood} for text, mood in _ROWS["train"]]
     write_parquet(data / "train.parquet", train)
+    _make_soft_prompt(folder / "runs" / "trained" / "soft_prompt")
     (folder / "latin1.yaml").write_bytes("version: 1\nname: café\n".encode("latin-1"))
     large = '- {"text": "It rained.", "mood": "sad"}\n' * 10_000
     (folder / "large.yaml").write_text(large, "utf-8")
@@ -66,6 +68,27 @@ def _make_model(model: Path, config: dict[str, Any]) -> None:
     write_llama_weights(model / "model.safetensors", config)
     special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     (model / "tokenizer_config.json").write_text(json.dumps(special), "utf-8")
+
+
+def _make_soft_prompt(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    task = {
+        "name": "kept",
+        "prompt_template": "<|VIRTUAL_PROMPT_0|>{text} mood:{mood}",
+        "whitespace": "kept",
+        "virtual_token_splits": [10],
+    }
+    meta = {
+        "format": 2,
+        "virtual_prompt_style": "p-tuning",
+        "base_model": "models/tiny",
+        "base_model_fingerprint": "5a",
+        "width": MODEL_CONFIG["hidden_size"],
+        "plan_digest": "7c",
+        "tasks": [task],
+        "tables_sha256": "9e",
+    }
+    (folder / "soft_prompt.json").write_text(json.dumps(meta), "utf-8")
 
 
 def _tokenizer() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from softprompt_compiler.check import not_built
 from softprompt_compiler.check.not_built import Feature
 from softprompt_compiler.check.rules import SPEC_CHECKS, TASK_CHECKS
-from softprompt_compiler.diagnostic import Diagnostic, Severity
+from softprompt_compiler.diagnostic import Confidence, Diagnostic, Severity
 from tests.compiler.specs import check, codes, compiled, seen, spec, task
 
 DATA = "data: {train: data/train.jsonl}"
@@ -180,12 +180,32 @@ def test_a_conflict_of_two_defaults_has_one_place_for_both(world_folder: Path) -
         ("prompt_learning: {init: {labels: [a]}}", "labels"),
         ("inference: {top_k: 3}", "top_k"),
         ("inference: {greedy: true, top_p: 0.5}", "top_p"),
+        ("parallelism: {shard_base_model: true}", "shard_base_model"),
     ],
 )
 def test_a_field_without_effect_is_refused_at_its_key(
     world_folder: Path, extra: str, token: str
 ) -> None:
     assert seen(_found(spec(extra + "\n"), world_folder)) == [("SP0242", token)]
+
+
+@pytest.mark.parametrize(
+    ("extra", "left"),
+    [
+        ("inference: {greedy: true, top_k: 3, seed: 1}\n", "inference: {greedy: true, seed: 1}\n"),
+        ("inference:\n  seed: 1\n  top_k: 3\n", "inference:\n  seed: 1\n"),
+    ],
+)
+def test_taking_out_a_field_without_effect_is_a_guess(
+    world_folder: Path, extra: str, left: str
+) -> None:
+    (found,) = _found(spec(extra), world_folder)
+
+    assert found.fix is not None
+    assert found.fix.confidence is Confidence.GUESS
+    (edit,) = found.fix.edits
+    text = spec(extra)
+    assert text[: edit.span.start] + edit.replacement + text[edit.span.end :] == spec(left)
 
 
 @pytest.mark.parametrize(

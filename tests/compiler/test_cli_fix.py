@@ -51,7 +51,8 @@ def test_a_spec_without_sure_fixes_is_not_written(
     before = os.stat("warned.yaml")
 
     assert call(capsys, "validate", "warned.yaml", "--fix", "--no-data").code == 0
-    assert os.stat("warned.yaml") == before
+    after = os.stat("warned.yaml")
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_tools_get_their_format_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

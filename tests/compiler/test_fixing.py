@@ -19,10 +19,12 @@ from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import plain
 from softprompt_compiler.world import LocalWorld
 from tests.compiler.specs import spec
-from tests.spec_strategies import MISTAKES, Spec, as_yaml, specs
+from tests.field_mistakes import MISTAKES
+from tests.spec_strategies import Spec, as_yaml, specs
 
 IN_A_FOLDER = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=50,  # each is checked several times
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -140,7 +142,8 @@ def _number_as_text(text: Spec, task: Spec) -> None:
 
 
 def _quoted_size(text: Spec, task: Spec) -> None:
-    text["model"]["max_seq_length"] = str(text["model"]["max_seq_length"])
+    if "max_seq_length" in text["model"]:  # `_hyphens` spells it otherwise
+        text["model"]["max_seq_length"] = str(text["model"]["max_seq_length"])
 
 
 def _hyphens(text: Spec, task: Spec) -> None:
@@ -175,7 +178,7 @@ DAMAGES = (
 
 def _damaged(generated: Spec, damages: Sequence[Callable[[Spec, Spec], None]]) -> Spec:
     damaged: Spec = json.loads(json.dumps(generated))
-    for damage in damages:
+    for damage in sorted(damages, key=DAMAGES.index):  # a size is quoted before it is renamed
         damage(damaged, next(iter(damaged["tasks"].values())))
     return damaged
 

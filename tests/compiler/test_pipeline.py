@@ -5,53 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softprompt_compiler.parse import parse
 from softprompt_compiler.pipeline import compile_spec
 from softprompt_compiler.source import SourceFile
-from softprompt_compiler.tree import MappingNode
 from softprompt_compiler.world import LocalWorld
 from softprompt_plan import tokenizer_file
 from softprompt_plan.plan import Plan
 from softprompt_plan.tokenizer_file import TokenizerFile, read_tokenizer
 from tests.compiler.specs import SPEC, check, codes, compiled, spec, task
-from tests.spec_strategies import MISTAKES, Mistake, as_yaml, specs
+from tests.spec_strategies import as_yaml, specs
 
 
 @given(specs())
-def test_a_valid_spec_is_checked_without_an_error_and_the_plan_carries_its_values(
+def test_of_a_valid_spec_nothing_is_said_and_the_plan_carries_its_values(
     world_folder: Path, generated: dict[str, Any]
 ) -> None:
     checked = check(as_yaml(generated), world_folder)
 
-    assert [each for each in checked.diagnostics if each.severity == "error"] == []
+    assert checked.diagnostics == ()
     assert checked.plan is not None
     assert _carried(generated, checked.plan) == []
-
-
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: f"{each.code}-{each.path[-1]}")
-def test_each_mistake_gives_its_code_alone_on_the_damaged_token(
-    world_folder: Path, mistake: Mistake
-) -> None:
-    small = {
-        "version": 1,
-        "name": "mood",
-        "model": {"source": "models/tiny", "max_seq_length": 128},
-        "tasks": {
-            "mood": {
-                "prompt_template": "<|VIRTUAL_PROMPT_0|>{text} mood:{mood}",
-                "data": {"train": "data/train.jsonl"},
-            }
-        },
-    }
-
-    _assert_found(mistake, small, world_folder)
-
-
-@given(specs(), st.sampled_from(MISTAKES))
-def test_a_mistake_in_any_spec_gives_its_code_alone_on_the_damaged_token(
-    world_folder: Path, generated: dict[str, Any], mistake: Mistake
-) -> None:
-    _assert_found(mistake, generated, world_folder)
 
 
 @given(st.text())
@@ -124,42 +96,19 @@ def test_a_spec_with_warnings_compiles(world_folder: Path) -> None:
     assert result.files is not None
 
 
-def _assert_found(mistake: Mistake, sound: dict[str, Any], folder: Path) -> None:
-    damaged, path = mistake.damage(sound)
-    text = as_yaml(damaged)
-    found = [each for each in check(text, folder).diagnostics if each.severity == "error"]
-    expected = [(mistake.code, _token(text, path, at_key=mistake.at_key))]
-
-    assert expected == [(each.code, each.span.text) for each in found]
-
-
-def _token(text: str, path: tuple[Any, ...], *, at_key: bool) -> str:
-    tree = parse(SourceFile(name="spec.yaml", text=text)).tree
-    assert tree is not None
-    if not at_key:
-        return tree.nearest(path).span.text
-    owner = tree.find(path[:-1])
-    assert isinstance(owner, MappingNode)
-    key = owner.key(str(path[-1]))
-    assert key is not None
-    return key.span.text
-
-
 _OTHERWISE_SPELT = {"truncate_field": "truncate_fields"}
 
 
 def _carried(generated: dict[str, Any], plan: Plan) -> list[str]:
     """The paths of values that the plan does not hold as the spec has them."""
     lost: list[str] = []
-    for section in ("model", "training", "parallelism", "inference"):
+    for section in ("model", "prompt_learning", "training", "parallelism", "inference", "launch"):
         _compare(generated.get(section, {}), getattr(plan, section), section, lost)
     for name, written in generated["tasks"].items():
         kept = {key: value for key, value in written.items() if key != "total_virtual_tokens"}
         _compare(kept, plan.task(name), f"tasks.{name}", lost)
         if "total_virtual_tokens" in written:
             assert plan.task(name).num_virtual_tokens == written["total_virtual_tokens"]
-    encoder = generated.get("prompt_learning", {}).get("encoder", {})
-    _compare(encoder, plan.prompt_learning.encoder, "encoder", lost)
     assert list(plan.tasks) == [plan.task(name) for name in generated["tasks"]]
     assert plan.name == generated["name"]
     return lost
@@ -168,7 +117,10 @@ def _carried(generated: dict[str, Any], plan: Plan) -> list[str]:
 def _compare(written: dict[str, Any], held: Any, path: str, lost: list[str]) -> None:
     for key, value in written.items():
         found = getattr(held, _OTHERWISE_SPELT.get(key, key))
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(found, tuple):
+            if found != tuple(value.items()):  # pyright: ignore[reportUnknownArgumentType]
+                lost.append(f"{path}.{key}")
+        elif isinstance(value, dict):
             _compare(value, found, f"{path}.{key}", lost)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(found, tuple) and not isinstance(value, list):
             if found != (() if value is None else (value,)):

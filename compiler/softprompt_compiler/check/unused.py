@@ -4,13 +4,15 @@ A field that says no more than its own default is let pass: the run is what the 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from softprompt_compiler.catalogue import cross as rules
 from softprompt_compiler.check.places import key_label
-from softprompt_compiler.diagnostic import Diagnostic, Label
+from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
+from softprompt_compiler.removal import removal
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.section import Section
-from softprompt_compiler.tree import Path
+from softprompt_compiler.tree import MappingNode, Path
 from softprompt_plan.vocabulary import (
     EncoderType,
     InitMethod,
@@ -114,6 +116,16 @@ def check_unused_revision(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     yield unused(resolved, ("model", "revision"), reason, cause_of(resolved, "model", "source"))
 
 
+def check_unused_weight_shards(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """One replica has no other to share weights out to."""
+    layout = resolved.spec.parallelism
+    model_size = layout.tensor_model_parallel_size * layout.pipeline_model_parallel_size
+    if layout.shard_base_model and layout.num_nodes * layout.devices <= model_size:
+        path = ("parallelism", "shard_base_model")
+        cause = cause_of(resolved, "parallelism", "devices")
+        yield unused(resolved, path, "there is one replica of the model", cause)
+
+
 def says_something(section: Section, key: str) -> bool:
     """Whether a field is given and differs from its default."""
     default = type(section).model_fields[key].get_default(call_default_factory=True)
@@ -135,4 +147,17 @@ def unused(resolved: ResolvedSpec, path: Path, reason: str, cause: Label | None)
         reason=reason,
         labels=[cause] if cause else [],
         help="remove it",
+        fix=_without(resolved, path),
     )
+
+
+def _without(resolved: ResolvedSpec, path: Path) -> Fix | None:
+    """The field taken out. A guess: the other one may be what is wrong."""
+    owner = resolved.tree.find(path[:-1])
+    if not isinstance(owner, MappingNode):
+        return None
+    for (_, previous), (key, value) in pairwise(owner.entries):
+        if key.text == path[-1] and key.span.source is value.span.source:
+            cut = removal(key.span.to(value.span), previous=previous.span)
+            return Fix.guess(cut, "") if cut else None
+    return None  # it is the first one, and what is left may be nothing

@@ -2,6 +2,8 @@
 
 import gc
 import os
+import sys
+from types import ModuleType
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000  # Python's default is 700, met hundreds of times
 
@@ -15,6 +17,11 @@ def main() -> None:
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     # No other package has a say in what a spec is, nor is searched for plugins at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # pydantic's search imports importlib.metadata, and with it email and zipfile, before it reads
+    # that variable. A name that pydantic no longer has would have no effect.
+    no_plugins = ModuleType("pydantic.plugin._loader")
+    no_plugins.__dict__["get_plugins"] = lambda: ()
+    sys.modules.setdefault(no_plugins.__name__, no_plugins)
     try:
         from softprompt_compiler.cli.app import run
 

@@ -36,7 +36,7 @@ from softprompt_compiler.cli.output import put
 from softprompt_compiler.runtime_install import install_line, missing_packages
 
 
-def run(  # noqa: PLR0913, PLR0917 - options of a command line
+def run(  # noqa: PLR0913, PLR0917 an argument an option
     spec: SpecFile,
     out: Out = None,
     runs: Runs = None,

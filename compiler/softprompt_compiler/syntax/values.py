@@ -83,9 +83,17 @@ def flow_end(failure: Failure) -> Diagnostic:
     is_closing = failure.character in ("]", "}")
     same_line = failure.line.start <= failure.opened
     if failure.character and not is_closing and (same_line or not is_key):
-        hint = ["put quotes around a text that holds a colon"] if is_key else []
+        hint = "put quotes around a text that holds a colon" if is_key else _comma(failure)
         return rules.MISSING_COMMA.at(failure.place, closing=closing, help=hint)
     return _unclosed(failure, failure.opened)
+
+
+def _comma(failure: Failure) -> str:
+    """Where a comma may be missing: behind the last value, often at the end of a line above."""
+    mark = getattr(failure.last, "end_mark", None)
+    if mark is not None and mark.line + 1 < failure.place.line:
+        return f"put a `,` at the end of line {mark.line + 1}"
+    return "put a `,` before it, or quotes around the whole text"
 
 
 def _unclosed(failure: Failure, start: int) -> Diagnostic:
