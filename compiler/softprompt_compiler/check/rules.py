@@ -58,6 +58,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_validation,
     unused.check_unused_schedule,
     unused.check_unused_revision,
+    unused.check_unused_weight_shards,
     model.check_positions,
     memory.check_weights_fit,
     trained.check_something_to_train,
