@@ -140,6 +140,7 @@ def parallelism(draw: st.DrawFn) -> Spec:
             accelerator=st.sampled_from(["auto", "cpu", "gpu"]),
             gpu=st.sampled_from([None, *_GPUS]),
             sequence_parallel=st.sampled_from([False, tensor > 1]),
+            shard_base_model=st.sampled_from([False, replicas > 1]),
             activations_checkpoint=st.sampled_from(["none", "selective", "full"]),
         )
     )

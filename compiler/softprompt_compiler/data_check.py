@@ -12,6 +12,7 @@ from pathlib import Path
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.data_diagnostics import (
     init_diagnostics,
+    init_reports,
     label_diagnostics,
     run_diagnostics,
     split_diagnostics,
@@ -56,13 +57,14 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     num_steps = _num_steps(plan, num_trained)
     found += run_diagnostics(plan, resolved, num_steps)
     found += label_diagnostics(plan, resolved, splits)
-    if tokenizer is not None:
-        found += init_diagnostics(plan, resolved, tokenizer)
-        if limit is not None:
-            found += init_id_diagnostics(plan, resolved, tokenizer, limit)
+    inits = () if tokenizer is None else init_reports(plan, tokenizer)
+    found += init_diagnostics(resolved, inits)
+    if tokenizer is not None and limit is not None:
+        found += init_id_diagnostics(plan, resolved, tokenizer, limit)
     return DataReport(
         splits=tuple(splits),
         num_steps=num_steps,
+        inits=inits,
         limit=_limit(plan, resolved, splits),
         diagnostics=(*log.shown(), *found),
         findings=log,

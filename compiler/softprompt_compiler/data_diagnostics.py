@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from softprompt_compiler.catalogue import cross
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.check.places import stated
-from softprompt_compiler.data_report import SplitReport
+from softprompt_compiler.data_report import InitReport, SplitReport
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Label
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.scalars import quoted
@@ -13,7 +13,7 @@ from softprompt_compiler.split_tally import LABEL_METRICS
 from softprompt_compiler.suggest import nearest
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.tokenization import Tokenizer
-from softprompt_plan.vocabulary import InitMethod, Split
+from softprompt_plan.vocabulary import InitMethod, Metric, Split
 
 _MOST_LABELS = 5  # named in a message
 _FEWEST_ROWS = 20  # from which on few labels can be told from many
@@ -88,6 +88,7 @@ def label_diagnostics(
     for task in plan.tasks:
         if task.name in trained:  # what cannot be opened has been reported
             yield from _scored_as_labels(resolved, task, trained[task.name])
+            yield from _scored_by_slots(resolved, task, trained[task.name])
     answers = [each.labels for each in trained.values() if each.labels is not None]
     if any(each.num_others for each in answers) or not any(each.counts for each in answers):
         return
@@ -126,6 +127,20 @@ def _scored_as_labels(
             )
 
 
+def _scored_by_slots(
+    resolved: ResolvedSpec, task: TaskPlan, train: SplitReport
+) -> Iterator[Diagnostic]:
+    """A completion cannot have the slots that no answer has taught."""
+    if Metric.SLOT_F1 not in task.metrics or train.num_with_slots or train.num_rows < 1:
+        return
+    yield cross.METRIC_WITHOUT_SLOTS.at(
+        resolved.place("tasks", task.name, "metrics", task.metrics.index(Metric.SLOT_F1)),
+        labels=[_train_data(resolved, task)],
+        task=task.name,
+        help="write answers as `Slots: name(value), name(value)`, or take `exact_match` or `f1`",
+    )
+
+
 def run_diagnostics(plan: Plan, resolved: ResolvedSpec, num_steps: int) -> Iterator[Diagnostic]:
     """What is wrong with a run of so many optimizer steps."""
     warmup = plan.training.optim.sched.warmup_steps
@@ -145,32 +160,36 @@ def _length_of_run(resolved: ResolvedSpec, num_steps: int) -> list[Label]:
     return [Label(span=resolved.place("training", key), text=text) for key in given]
 
 
-def init_diagnostics(
-    plan: Plan, resolved: ResolvedSpec, tokenizer: Tokenizer
-) -> Iterator[Diagnostic]:
-    """Words that virtual tokens should start as, and that are too many."""
+def init_reports(plan: Plan, tokenizer: Tokenizer) -> tuple[InitReport, ...]:
+    """The words of the spec that virtual tokens start from, counted for each task."""
     init = plan.prompt_learning.init
     if init.method is InitMethod.TEXT:
         given, key = len(tokenizer.encode_batch([init.text or ""])[0].ids), "text"
     elif init.method is InitMethod.CLASS_LABELS:
         given, key = len(init.labels), "labels"
     else:
-        return
-    place = resolved.place("prompt_learning", "init", key)
-    for task in plan.tasks:
-        used = task.num_virtual_tokens
-        if given > used:
-            things = "tokens" if key == "text" else "labels"
-            hint = f"give {used} {things} or fewer"
-            splits = resolved.is_given("tasks", task.name, "virtual_token_splits")
+        return ()
+    return tuple(
+        InitReport(task=task.name, key=key, given=given, wanted=task.num_virtual_tokens)
+        for task in plan.tasks
+    )
+
+
+def init_diagnostics(resolved: ResolvedSpec, inits: Sequence[InitReport]) -> Iterator[Diagnostic]:
+    """Words that virtual tokens should start as, and that are too many."""
+    for init in inits:
+        used = init.wanted
+        if init.given > used:
+            things = "tokens" if init.key == "text" else "labels"
+            splits = resolved.is_given("tasks", init.task, "virtual_token_splits")
             key = "virtual_token_splits" if splits else "total_virtual_tokens"
-            number = resolved.place("tasks", task.name, key)
+            number = resolved.place("tasks", init.task, key)
             yield rules.INIT_CUT.at(
-                place,
+                resolved.place("prompt_learning", "init", init.key),
                 labels=[Label(span=number, text=f"{used} virtual token{'s' * (used > 1)}")],
                 used=used,
-                given=given,
+                given=init.given,
                 things=things,
-                task=task.name,
-                help=hint,
+                task=init.task,
+                help=f"give {used} {things} or fewer",
             )

@@ -44,7 +44,8 @@ class SplitReport:
     num_contrary: rows, repeated ones aside, that equal an earlier one in all fields but the answer.
     num_trained: rows that equal a row of the train data in all fields but the answer; None for the
     train data. labels: the answers, white space at their ends aside, where a metric takes them for
-    labels. tokens: None where the tokenizer is not here.
+    labels. num_with_slots: rows whose answer has a line of slots. tokens: None where the tokenizer
+    is not here.
     """
 
     task: str
@@ -59,6 +60,7 @@ class SplitReport:
     num_contrary: int
     num_trained: int | None
     labels: Names | None
+    num_with_slots: int
     tokens: TokenReport | None
 
 
@@ -82,15 +84,31 @@ class LimitReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitReport:
+    """What a task's virtual tokens start from.
+
+    key: `text` or `labels`, of `init`. given: its tokens or labels. wanted: V, virtual tokens. Of
+    too many the first are used; too few are repeated.
+    """
+
+    task: str
+    key: str
+    given: int
+    wanted: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataReport:
     """All rows of a spec.
 
-    num_steps: optimizer steps of the whole run, by the plan. limit: None if no row's length is
-    known. diagnostics: with those of rows that are shown to people. findings: those of all rows.
+    num_steps: optimizer steps of the whole run, by the plan. inits: of the tasks whose virtual
+    tokens start from words of the spec, where the tokenizer is here. limit: None if no row's length
+    is known. diagnostics: with those of rows that are shown to people. findings: those of all rows.
     """
 
     splits: tuple[SplitReport, ...]
     num_steps: int
+    inits: tuple[InitReport, ...]
     limit: LimitReport | None
     diagnostics: tuple[Diagnostic, ...]
     findings: FindingLog

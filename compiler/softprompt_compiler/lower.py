@@ -173,6 +173,7 @@ def _parallelism(section: ParallelismSection) -> ParallelismPlan:
         tensor_model_parallel_size=section.tensor_model_parallel_size,
         pipeline_model_parallel_size=section.pipeline_model_parallel_size,
         sequence_parallel=section.sequence_parallel,
+        shard_base_model=section.shard_base_model,
         activations_checkpoint=section.activations_checkpoint,
     )
 

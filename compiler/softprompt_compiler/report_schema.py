@@ -105,8 +105,13 @@ def _data() -> _Schema:
         num_rows_too_long=_COUNT,
         max_positions=_or_null(_COUNT),
     )
+    init = _object(task=_TEXT, key={"enum": ["text", "labels"]}, given=_COUNT, wanted=_FROM_ONE)
     return _object(
-        spec=_TEXT, num_steps=_COUNT, max_seq_length=_or_null(limit), splits=_list(_split())
+        spec=_TEXT,
+        num_steps=_COUNT,
+        max_seq_length=_or_null(limit),
+        init=_list(init),
+        splits=_list(_split()),
     )
 
 

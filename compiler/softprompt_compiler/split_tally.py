@@ -15,6 +15,7 @@ from softprompt_plan.example import RowLengths
 from softprompt_plan.part_lengths import Part
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.rows import Row, RowFault, RowFaultKind
+from softprompt_plan.slots import SLOTS_LINE
 from softprompt_plan.vocabulary import InitMethod, Metric, Split
 
 _MOST_NAMES = 1000  # of columns, and of labels; further ones are only counted
@@ -79,6 +80,7 @@ class SplitTally:
         self._inputs = DigestSet()
         self._rows = DigestSet()
         self._num_trained = 0
+        self._num_with_slots = 0
         self._labels = _Names() if has_labels else None
         self._tokens = None if parts is None else _TokenTally(parts)
 
@@ -101,6 +103,7 @@ class SplitTally:
         if self._task.answer_field is not None:
             self._num_empty_answers += answer == ""
             self._num_without_answer += answer is None
+            self._num_with_slots += _has_slots(answer)
         self._compare(row)
         if self._labels is not None and answer is not None:
             self._labels.add(self._label([answer] if isinstance(answer, str) else answer))
@@ -149,8 +152,14 @@ class SplitTally:
             num_contrary=len(self._rows) - len(self._inputs),
             num_trained=None if self._split is Split.TRAIN else self._num_trained,
             labels=None if self._labels is None else self._labels.report(),
+            num_with_slots=self._num_with_slots,
             tokens=None if self._tokens is None else self._tokens.report(self._task),
         )
+
+
+def _has_slots(answer: str | Sequence[str] | None) -> bool:
+    texts = [answer] if isinstance(answer, str) else answer or ()
+    return any(SLOTS_LINE.search(text) for text in texts)
 
 
 @final

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from softprompt_plan.paths import UnsetVariableError, expand
+from softprompt_plan.user_folders import hub_cache_path
 from softprompt_plan.vocabulary import ModelSourceKind
 
 _PACKAGE = "package:"
@@ -165,7 +166,7 @@ def _is_hub_id(text: str) -> bool:
 def _in_hub_cache(
     hub_id: str, revision: str, environment: Mapping[str, str], suggestions: tuple[str, ...]
 ) -> Located | NotFound:
-    folder = _hub_cache(environment) / f"models--{hub_id.replace('/', '--')}"
+    folder = hub_cache_path(environment) / f"models--{hub_id.replace('/', '--')}"
     name = PurePath(revision)
     if not name.is_absolute() and ".." not in name.parts:
         pointer = folder / "refs" / name
@@ -175,15 +176,6 @@ def _in_hub_cache(
             return Located(kind=ModelSourceKind.HUB, path=snapshot)
     reason = f"`{hub_id}` is not a folder here, nor in the Hugging Face cache of this machine"
     return NotFound(kind=NotFoundKind.HUB, reason=reason, suggestions=suggestions)
-
-
-def _hub_cache(environment: Mapping[str, str]) -> Path:
-    """huggingface_hub's cache, by the variables that it reads."""
-    if named := environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(named).expanduser()
-    cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    home = environment.get("HF_HOME") or f"{cache}/huggingface"
-    return Path(home).expanduser() / "hub"
 
 
 def _near_paths(text: str, spec_folder: Path) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from softprompt_plan.vocabulary import (
     Whitespace,
 )
 
-PLAN_FORMAT = 3  # raised when a field changes meaning, is added or goes
+PLAN_FORMAT = 4  # raised when a field changes meaning, is added or goes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +178,7 @@ class ParallelismPlan:
     tensor_model_parallel_size: int
     pipeline_model_parallel_size: int
     sequence_parallel: bool
+    shard_base_model: bool  # over the replicas
     activations_checkpoint: ActivationsCheckpoint
 
     @property

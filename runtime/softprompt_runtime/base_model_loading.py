@@ -19,14 +19,14 @@ from softprompt_runtime.failure import RunFailure, first_line
 from softprompt_runtime.gguf_conversion import converted_folder
 from softprompt_runtime.progress_bars import without_progress_bars
 
-_DTYPES = {
+TORCH_DTYPES = {
     ModelDtype.FLOAT32: torch.float32,
     ModelDtype.BFLOAT16: torch.bfloat16,
     ModelDtype.FLOAT16: torch.float16,
 }
 
 # transformers raises many types for files that are absent, broken or of an unknown family
-_LOADING_ERRORS = (
+LOADING_ERRORS = (
     OSError,
     ValueError,
     KeyError,
@@ -78,7 +78,7 @@ def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 where,
                 revision=plan.revision or "main",
-                dtype=_DTYPES[plan.dtype],
+                dtype=TORCH_DTYPES[plan.dtype],
                 local_files_only=isinstance(where, Path) or os.environ.get("HF_HUB_OFFLINE") == "1",
                 trust_remote_code=False,
                 output_loading_info=True,
@@ -89,7 +89,7 @@ def load_hf_model(plan: ModelPlan, where: Path | str) -> Any:
             "holds more than tensors",
             "Download it again, or take the model as *.safetensors.",
         ) from None
-    except _LOADING_ERRORS as error:
+    except LOADING_ERRORS as error:
         raise RunFailure(
             f"The base model {plan.source} cannot be loaded: {_reason(error)}",
             "Check model.source; a folder needs config.json and *.safetensors.",

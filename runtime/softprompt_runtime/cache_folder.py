@@ -3,18 +3,15 @@
 import os
 from pathlib import Path
 
-CACHE_VARIABLE = "SOFTPROMPT_CACHE"
+from softprompt_plan.user_folders import CACHE_VARIABLE, cache_path
+
+__all__ = ["CACHE_VARIABLE", "cache_folder"]
 
 
 def cache_folder() -> Path:
-    """`$SOFTPROMPT_CACHE`, `$XDG_CACHE_HOME/softprompt` or `~/.cache/softprompt`, made if need be.
-
-    Raises OSError where it cannot be made.
-    """
-    named = os.environ.get(CACHE_VARIABLE)
-    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    """The folder of `cache_path`, made if need be. Raises OSError where it cannot be made."""
     try:
-        folder = Path(named or f"{shared}/softprompt").expanduser().absolute()
+        folder = cache_path(os.environ)
     except RuntimeError as error:  # a user without a home folder
         raise OSError(str(error)) from None
     folder.mkdir(parents=True, exist_ok=True)

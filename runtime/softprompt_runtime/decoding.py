@@ -98,7 +98,10 @@ def _next_tokens(
         logprobs_B = logits_BV.log_softmax(dim=-1).gather(1, ids_B[:, None])[:, 0]
         chosen_2B = torch.stack((ids_B.double(), logprobs_B.double()))
     pipeline = base_model.mesh.pipeline
-    ids_B, logprobs_B = pipeline.copy_from(pipeline.size - 1, chosen_2B)
+    chosen_2B = pipeline.copy_from(pipeline.size - 1, chosen_2B)
+    if base_model.mesh.shares_weights:  # rounding must not part replicas that go step by step
+        chosen_2B = base_model.mesh.data.copy_from(0, chosen_2B)
+    ids_B, logprobs_B = chosen_2B
     ids_B = ids_B.long()
     for row, token_id, logprob in zip(going, ids_B.tolist(), logprobs_B.tolist(), strict=True):
         row.ids.append(token_id)

@@ -2,7 +2,8 @@
 
 It calls the model's own linear layers in the order of transformers' LlamaModel. What differs: the
 parts between them keep less for the backward pass (frozen_kernels.py), and after its attention
-the last block computes the wanted positions only. The model itself is not changed.
+the last block computes the wanted positions only. The model itself is not changed. Of a model that
+is shared out over processes it runs the own part of each layer, and meets the others itself.
 
 Shapes: L packed tokens, N wanted positions, D width, H query heads, G key/value heads, E width of
 a head.
@@ -17,6 +18,7 @@ from softprompt_plan.vocabulary import ActivationsCheckpoint
 from softprompt_runtime.activation_checkpoint import recomputed
 from softprompt_runtime.frozen_kernels import rms_norm, rotate, silu_gate
 from softprompt_runtime.packed_attention import AttentionForm, Rows, attend_rows
+from softprompt_runtime.parallel.regions import Region
 
 # transformers' model types whose blocks are exactly: norm, rotary attention, norm, SwiGLU
 _MODEL_TYPES = {"llama", "mistral", "qwen2", "qwen3"}
@@ -35,6 +37,7 @@ class LeanRun:
     rotation: tuple[Tensor, Tensor]  # cosines and sines, (L, 1, E) each
     rows: Rows
     checkpoint: ActivationsCheckpoint
+    region: Region
 
     @staticmethod
     def of(
@@ -43,11 +46,12 @@ class LeanRun:
         position_ids_L: Tensor,
         rows: Rows,
         checkpoint: ActivationsCheckpoint,
+        region: Region,
     ) -> "LeanRun":
         """The pass of these positions through this trunk."""
         cos_1LE, sin_1LE = trunk.rotary_emb(embeddings_LD[None], position_ids_L[None])
         rotation = (cos_1LE.transpose(0, 1), sin_1LE.transpose(0, 1))
-        return LeanRun(rotation=rotation, rows=rows, checkpoint=checkpoint)
+        return LeanRun(rotation=rotation, rows=rows, checkpoint=checkpoint, region=region)
 
 
 def lean_hidden_states(
@@ -57,22 +61,27 @@ def lean_hidden_states(
 
     L: the tokens of the segments that the run is over.
     """
-    hidden_LD = embeddings_LD
+    hidden_LD = run.region.share_out(embeddings_LD)
     run_block = recomputed(_block) if run.checkpoint is ActivationsCheckpoint.FULL else _block
     *blocks, last = trunk.layers
     for block in blocks:
         hidden_LD = run_block(block, hidden_LD, run, None)
-    return _norm(trunk.norm, run_block(last, hidden_LD, run, at_N))
+    hidden = _norm(trunk.norm, run_block(last, hidden_LD, run, at_N))
+    return hidden if at_N is not None else run.region.collect(hidden)
 
 
 def _block(block: Any, hidden_LD: Tensor, run: LeanRun, at_N: Tensor | None) -> Tensor:
-    attention, mlp = block.self_attn, block.mlp
-    attended = _attention(attention, _norm(block.input_layernorm, hidden_LD), run)
+    attention, mlp, region = block.self_attn, block.mlp, run.region
+    attended = _attention(attention, region.enter(_norm(block.input_layernorm, hidden_LD)), run)
     if at_N is not None:
-        attended, hidden_LD = attended.index_select(0, at_N), hidden_LD.index_select(0, at_N)
-    hidden = hidden_LD + attention.o_proj(attended)
-    normed = _norm(block.post_attention_layernorm, hidden)
-    return hidden + mlp.down_proj(silu_gate(mlp.gate_proj(normed), mlp.up_proj(normed)))
+        attended = attended.index_select(0, at_N)
+        hidden_LD = region.collect(hidden_LD).index_select(0, at_N)
+        region = region.whole()  # the wanted positions are few
+    # forward, not the call: a sharded model's hooks are for transformers' own trunk
+    hidden = hidden_LD + region.leave(attention.o_proj.forward(attended))
+    normed = region.enter(_norm(block.post_attention_layernorm, hidden))
+    gated = silu_gate(mlp.gate_proj(normed), mlp.up_proj(normed))
+    return hidden + region.leave(mlp.down_proj.forward(gated))
 
 
 def _attention(attention: Any, normed_LD: Tensor, run: LeanRun) -> Tensor:

@@ -15,6 +15,11 @@ from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.checkpoints import Checkpoint
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.packing import PackedBatch
+from softprompt_runtime.parallel.encoder_shards import (
+    clip_gradient,
+    own_optimizer_state,
+    whole_optimizer_state,
+)
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.prompted_loss import loss_sums
 from softprompt_runtime.schedule import learning_rate
@@ -84,7 +89,8 @@ class PromptTraining(pl.LightningModule):
             weight_decay=optim.weight_decay,
         )
         if self._resumed is not None:
-            optimizer.load_state_dict(self._resumed.optimizer)
+            state, axis = self._resumed.optimizer, self._base_model.mesh.tensor
+            optimizer.load_state_dict(own_optimizer_state(state, self.learner.shared_out(), axis))
         return optimizer
 
     def training_step(self, batch: GlobalBatch, batch_idx: int) -> None:
@@ -104,7 +110,17 @@ class PromptTraining(pl.LightningModule):
         """Clip the gradient, which by now is free of any loss scale."""
         if self._training.gradient_clip_val is not None:
             parameters = self.learner.trainable_parameters()
-            torch.nn.utils.clip_grad_norm_(parameters, self._training.gradient_clip_val)
+            axis, dims = self._base_model.mesh.tensor, self.learner.shared_out()
+            if axis.size > 1 and dims:
+                clip_gradient(parameters, dims, axis, self._training.gradient_clip_val)
+            else:
+                torch.nn.utils.clip_grad_norm_(parameters, self._training.gradient_clip_val)
+
+    def whole_optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's state for a checkpoint, which knows no layout. Collective."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        axis = self._base_model.mesh.tensor
+        return whole_optimizer_state(optimizer.state_dict(), self.learner.shared_out(), axis)
 
     def on_validation_epoch_start(self) -> None:
         """Make the tables once for all validation batches."""

@@ -22,6 +22,12 @@ class FamilyLayout:
     mlp: str
     query: str | None
     attention_output: str
+    # What tensor parallelism shares out: layers by their outputs, then by their inputs. The first
+    # hold whole heads (`fused`: queries, then keys, then values), the last end a part of the block.
+    attention: str
+    by_output: tuple[str, ...]
+    by_input: tuple[str, ...]
+    fused: tuple[str, ...] = ()
     position_embeddings: str | None = None  # learned absolute positions
 
 
@@ -34,6 +40,15 @@ _LLAMA = FamilyLayout(
     mlp="mlp",
     query="self_attn.q_proj",
     attention_output="self_attn.o_proj",
+    attention="self_attn",
+    by_output=(
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "mlp.gate_proj",
+        "mlp.up_proj",
+    ),
+    by_input=("self_attn.o_proj", "mlp.down_proj"),
 )
 _GPT2 = FamilyLayout(
     trunk="transformer",
@@ -44,6 +59,10 @@ _GPT2 = FamilyLayout(
     mlp="mlp",
     query=None,
     attention_output="attn.c_proj",
+    attention="attn",
+    by_output=("mlp.c_fc",),
+    by_input=("attn.c_proj", "mlp.c_proj"),
+    fused=("attn.c_attn",),
     position_embeddings="transformer.wpe",
 )
 _GPT_NEOX = FamilyLayout(
@@ -55,6 +74,10 @@ _GPT_NEOX = FamilyLayout(
     mlp="mlp",
     query=None,
     attention_output="attention.dense",
+    attention="attention",
+    # queries, keys and values of a head lie together, so that whole heads are shared out
+    by_output=("attention.query_key_value", "mlp.dense_h_to_4h"),
+    by_input=("attention.dense", "mlp.dense_4h_to_h"),
 )
 
 # by transformers' model_type
@@ -86,6 +109,7 @@ class ModelFacts:
     num_heads: int  # 1 for a model without attention
     num_kv_heads: int
     vocab_size: int  # V, rows of the head
+    num_embeddings: int  # rows of the embedding
     max_positions: int | None  # None: no limit stated
     logit_scale: float  # logits = cap(head(hidden) * logit_scale)
     logit_softcap: float | None  # cap(x) = softcap * tanh(x / softcap); Gemma 2 report, section 2
@@ -103,6 +127,7 @@ def facts_of(hf_model: Any) -> ModelFacts:
         num_heads=heads,
         num_kv_heads=int(getattr(config, "num_key_value_heads", None) or heads),
         vocab_size=int(hf_model.get_output_embeddings().weight.shape[0]),
+        num_embeddings=int(hf_model.get_input_embeddings().weight.shape[0]),
         max_positions=getattr(config, "max_position_embeddings", None),
         logit_scale=_logit_scale(config),
         logit_softcap=getattr(config, "final_logit_softcapping", None),

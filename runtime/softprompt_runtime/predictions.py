@@ -76,7 +76,9 @@ def generate_predictions(
     label = "untuned" if soft_prompt is None else "tuned"
     inference = run.plan.inference
     items, data = list(test), run.mesh.data
-    own = data.share(range(len(items)))
+    # Replicas that fetch weights from each other must take every step together.
+    takes_all = data.size == 1 or run.mesh.shares_weights
+    own = range(len(items)) if takes_all else data.share(range(len(items)))
     with showing_generation(f"generating, {label}", len(own), speaks=run.mesh.is_main) as done:
         try:
             completions = generate(
@@ -91,9 +93,11 @@ def generate_predictions(
         except torch.OutOfMemoryError:
             help = f"Lower inference.batch_size, now {inference.batch_size}."
             raise RunFailure("The device's memory is too small to generate", help) from None
+    if not takes_all:
+        completions = _of_all(data, completions, len(items))
     return [
         _prediction(run, tokenizer, test, at, completion)
-        for at, completion in enumerate(_of_all(data, completions, len(items)))
+        for at, completion in enumerate(completions)
     ]
 
 

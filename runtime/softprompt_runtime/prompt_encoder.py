@@ -13,6 +13,10 @@ from torch import Tensor, nn
 
 from softprompt_plan.plan import EncoderPlan
 from softprompt_plan.vocabulary import EncoderType
+from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.parallel.axis import Axis
+from softprompt_runtime.parallel.encoder_shards import share_out
+from softprompt_runtime.parallel.regions import Region
 
 
 class PromptEncoder(nn.Module, ABC):
@@ -91,11 +95,13 @@ class LstmEncoder(PromptEncoder):
 class TpmlpEncoder(PromptEncoder):
     """Linear, GELU (tanh form), Linear, on each row by itself: NeMo's tensor-parallel MLP.
 
-    Weights start as N(0, init_std), biases at 0. Always two layers.
+    Weights start as N(0, init_std), biases at 0. Always two layers, which tensor-parallel processes
+    may share out (`share_out`).
     """
 
     def __init__(self, *, width: int, hidden_size: int, init_std: float) -> None:
         super().__init__()
+        self._region = Region(axis=Axis.alone())
         self.first = nn.Linear(width, hidden_size)
         self.second = nn.Linear(hidden_size, width)
         for layer in (self.first, self.second):
@@ -104,7 +110,28 @@ class TpmlpEncoder(PromptEncoder):
 
     def forward(self, input_PD: Tensor) -> Tensor:
         """Each row by itself: (P, D) to (P, D)."""
-        return self.second(nn.functional.gelu(self.first(input_PD), approximate="tanh"))
+        region = self._region
+        hidden_PH = nn.functional.gelu(self.first(region.enter(input_PD)), approximate="tanh")
+        if region.axis.size == 1:
+            return self.second(hidden_PH)
+        partial_PD = nn.functional.linear(hidden_PH, self.second.weight)
+        return region.leave(partial_PD) + self.second.bias
+
+    def share_out(self, axis: Axis) -> None:
+        """Keep this process's part of both layers, in place; state dicts stay whole.
+
+        Raises RunFailure for a hidden size that the processes cannot share out equally.
+        """
+        hidden_size = self.first.out_features
+        if hidden_size % axis.size:
+            raise RunFailure(
+                f"{axis.size} tensor-parallel processes cannot share out the encoder's "
+                f"{hidden_size} hidden columns equally",
+                "Set prompt_learning.encoder.hidden_size to a multiple of "
+                "parallelism.tensor_model_parallel_size.",
+            )
+        share_out(self, axis)
+        self._region = Region(axis=axis)
 
     @property
     def output_layer(self) -> nn.Linear:

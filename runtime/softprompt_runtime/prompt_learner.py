@@ -30,7 +30,8 @@ from softprompt_plan.plan import TaskPlan
 from softprompt_plan.serialize import result_digest
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.failure import RunFailure
-from softprompt_runtime.prompt_encoder import PromptEncoder
+from softprompt_runtime.parallel.encoder_shards import SHARED_OUT
+from softprompt_runtime.prompt_encoder import PromptEncoder, TpmlpEncoder
 from softprompt_runtime.prompt_start import PromptStart, resolve_folder
 from softprompt_runtime.run import Run
 from softprompt_runtime.soft_prompt import (
@@ -96,6 +97,14 @@ class PromptLearner(nn.Module):
         """All that an optimizer moves."""
         return list(self.parameters())
 
+    def shared_out(self) -> dict[int, int]:
+        """By number of a trainable parameter that processes share out: the dimension."""
+        if not isinstance(self.encoder, TpmlpEncoder):
+            return {}
+        dims = {id(self.encoder.get_parameter(name)): dim for name, dim in SHARED_OUT.items()}
+        numbered = enumerate(self.trainable_parameters())
+        return {at: dims[id(each)] for at, each in numbered if id(each) in dims}
+
     def _table(self, at: int) -> Tensor:
         rows_PD = self._rows[at]
         if self.encoder is None:
@@ -130,6 +139,9 @@ def create_prompt_learner(run: Run, base_model: BaseModel, tokenizer: Tokenizer)
         inputs=None if encoder is None else {task.name: start.input(task) for task in tasks},
         restored=restored,
     )
+    tensor = base_model.mesh.tensor
+    if tensor.size > 1 and isinstance(encoder, TpmlpEncoder):
+        encoder.share_out(tensor)  # once it has started: the same values on any layout
     return learner.to(base_model.device)
 
 

@@ -119,8 +119,13 @@ def _chunk_losses(
         leaf_ND = hidden_ND.detach().requires_grad_()
         losses_N = _losses(base_model, leaf_ND, ids_N)
         (gradient_ND,) = torch.autograd.grad(losses_N.sum(), leaf_ND)
+    if base_model.shards is not None:  # each process has the part of its own ids
+        gradient_ND = base_model.mesh.tensor.add(gradient_ND.contiguous())
     return losses_N.detach(), gradient_ND
 
 
 def _losses(base_model: BaseModel, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
+    if base_model.shards is not None:
+        own_logits_NC = base_model.project_own(hidden_ND)
+        return base_model.shards.vocabulary.cross_entropy(own_logits_NC, ids_N)
     return F.cross_entropy(base_model.project(hidden_ND).float(), ids_N, reduction="none")

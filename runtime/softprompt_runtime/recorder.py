@@ -149,7 +149,7 @@ class Recorder(pl.Callback):
             validation=training.validation,
             identity=self._to.identity,
             learner=training.learner.state_dict(),
-            optimizer=trainer.optimizers[0].state_dict(),
+            optimizer=training.whole_optimizer_state(),
             precision=trainer.precision_plugin.state_dict(),
             random=random_state(),
         )

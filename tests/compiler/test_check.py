@@ -180,6 +180,7 @@ def test_a_conflict_of_two_defaults_has_one_place_for_both(world_folder: Path) -
         ("prompt_learning: {init: {labels: [a]}}", "labels"),
         ("inference: {top_k: 3}", "top_k"),
         ("inference: {greedy: true, top_p: 0.5}", "top_p"),
+        ("parallelism: {shard_base_model: true}", "shard_base_model"),
     ],
 )
 def test_a_field_without_effect_is_refused_at_its_key(

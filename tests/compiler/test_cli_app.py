@@ -46,6 +46,7 @@ def test_the_commands_and_their_options_are_these() -> None:
         "run": sorted([*common, "--locked", "--no-data", "--smoke", "--strict"]),
         "evaluate": common,
         "predict": sorted([*common, "--output", "--task"]),
+        "doctor": ["--color", "--output-format", "--runs", "-o"],
         "lock": ["--all-weights", "--color", "--set"],
         "fmt": ["--check", "--color", "--diff"],
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],

@@ -27,11 +27,11 @@ def run(hook: dict[str, Any], folder: Path, *files: str) -> int:
     """As pre-commit runs it: entry, args, then the files that changed."""
     program, *arguments = shlex.split(hook["entry"])
     assert program == "spec"
-    return spawn(folder, *arguments, *hook["args"], *files).code
+    return spawn(folder, *arguments, *hook.get("args", []), *files).code
 
 
 def test_a_hook_has_what_pre_commit_wants() -> None:
-    assert [hook["id"] for hook in HOOKS] == ["spec-validate", "spec-fix"]
+    assert [hook["id"] for hook in HOOKS] == ["spec-validate", "spec-fix", "spec-fmt"]
     for hook in HOOKS:
         assert {"id", "name", "entry", "language"} <= set(hook)
         assert (hook["language"], hook["types"]) == ("python", ["yaml"])
@@ -61,3 +61,11 @@ def test_validate_passes_and_fails(folder: Path) -> None:
 def test_fix_changes_the_file_which_pre_commit_takes_for_a_failure(folder: Path) -> None:
     assert run(HOOKS[1], folder, "wrong.yaml", "right.yaml") == 0
     assert (folder / "wrong.yaml").read_text("utf-8") == SPEC
+
+
+def test_fmt_changes_the_file_too_and_leaves_one_that_is_formatted(folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(SPEC.replace("name: mood", "name:   mood"), "utf-8")
+
+    assert run(HOOKS[2], folder, "wrong.yaml", "right.yaml") == 0
+    assert (folder / "wrong.yaml").read_text("utf-8") == SPEC
+    assert (folder / "right.yaml").read_text("utf-8") == SPEC

@@ -161,6 +161,7 @@ def tiny_plan(
             tensor_model_parallel_size=1,
             pipeline_model_parallel_size=1,
             sequence_parallel=False,
+            shard_base_model=False,
             activations_checkpoint=ActivationsCheckpoint.NONE,
         ),
         inference=section(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import torch
@@ -68,6 +69,24 @@ def test_losses_and_gradients_are_equal_bit_for_bit(
 
     assert torch.equal(found[0], wanted[0])
     assert all(map(torch.equal, found[1], wanted[1]))
+
+
+@pytest.mark.parametrize("kind", AGAIN)
+@pytest.mark.parametrize("path", [LEAN, PACKED])
+def test_a_block_runs_again_in_whatever_thread(
+    kind: ActivationsCheckpoint, path: ForwardPath
+) -> None:
+    """A GPU's backward pass runs in a thread of its own, where no context variable is set."""
+    packed = pack(LATE_ROWS)
+    _, wanted = result(base_model_of("llama", path, ActivationsCheckpoint.NONE), packed)
+    learned = tables()
+    total = loss_sums(base_model_of("llama", path, kind), packed, learned).total
+
+    thread = Thread(target=total.backward)
+    thread.start()
+    thread.join()
+
+    assert torch.equal(_gradient(learned, "a"), wanted[0])
 
 
 def memory(family: str, path: ForwardPath, kind: ActivationsCheckpoint) -> tuple[int, int]:

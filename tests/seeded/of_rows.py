@@ -173,6 +173,14 @@ def init_label_unseen(draft: Draft) -> None:
     draft.mark("prompt_learning", "init", "labels", 1)
 
 
+@seeded("SP0293")
+def metric_without_slots(draft: Draft) -> None:
+    path = _task(draft, _rows(draft))
+    _ask(draft, [{"text": "zzz", "mood": "Slots: day(today)"}])
+    draft.give(["f1", "slot_f1"], *path, "metrics")
+    draft.mark(*path, "metrics", 1)
+
+
 @seeded("SP0291")
 def metric_without_classes(draft: Draft) -> None:
     count = draft.draw(st.integers(20, 40))

@@ -109,6 +109,12 @@ METRIC_WITHOUT_CLASSES = Rule(
     _WARNING,
     "`{metric}` compares labels, and the {rows} train rows of task `{task}` have {count} answers",
 )
+METRIC_WITHOUT_SLOTS = Rule(
+    "SP0293",
+    "metric-without-slots",
+    _WARNING,
+    "`slot_f1` reads lines that start with `Slots:`, and no train answer of task `{task}` has one",
+)
 
 # Training
 EPOCHS_AND_STEPS = Rule(

@@ -29,15 +29,7 @@ class Feature(StrEnum):
     FULL_CHECKPOINT = "computing all activations again"
 
 
-NOT_BUILT: frozenset[Feature] = frozenset(
-    {
-        Feature.TENSOR_PARALLEL,
-        Feature.PIPELINE_PARALLEL,
-        Feature.SEQUENCE_PARALLEL,
-        Feature.DEVICES,
-        Feature.NODES,
-    }
-)
+NOT_BUILT: frozenset[Feature] = frozenset()
 """What the runtime lacks today. Whoever builds a feature takes it out, here and nowhere else."""
 
 _LAYOUT = (

@@ -57,6 +57,7 @@ SPEC_CHECKS: tuple[SpecCheck, ...] = (
     unused.check_unused_validation,
     unused.check_unused_schedule,
     unused.check_unused_revision,
+    unused.check_unused_weight_shards,
     model.check_positions,
     trained.check_something_to_train,
     trained.check_base_model,

@@ -116,6 +116,16 @@ def check_unused_revision(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     yield unused(resolved, ("model", "revision"), reason, cause_of(resolved, "model", "source"))
 
 
+def check_unused_weight_shards(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
+    """One replica has no other to share weights out to."""
+    layout = resolved.spec.parallelism
+    model_size = layout.tensor_model_parallel_size * layout.pipeline_model_parallel_size
+    if layout.shard_base_model and layout.num_nodes * layout.devices <= model_size:
+        path = ("parallelism", "shard_base_model")
+        cause = cause_of(resolved, "parallelism", "devices")
+        yield unused(resolved, path, "there is one replica of the model", cause)
+
+
 def says_something(section: Section, key: str) -> bool:
     """Whether a field is given and differs from its default."""
     default = type(section).model_fields[key].get_default(call_default_factory=True)

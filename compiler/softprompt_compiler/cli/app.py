@@ -27,6 +27,7 @@ COMMANDS = {
     "fmt": "fmt",
     "diff": "diff",
     "test": "spec_test",
+    "doctor": "doctor",
     "explain": "explain",
     "schema": "explain",
 }

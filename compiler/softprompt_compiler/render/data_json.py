@@ -11,6 +11,10 @@ def data_object(report: DataReport) -> dict[str, Any]:
     return {
         "num_steps": report.num_steps,
         "max_seq_length": None if report.limit is None else _limit(report.limit),
+        "init": [
+            {"task": init.task, "key": init.key, "given": init.given, "wanted": init.wanted}
+            for init in report.inits
+        ],
         "splits": [_split(split) for split in report.splits],
     }
 

@@ -3,18 +3,25 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from softprompt_compiler.data_report import DataReport, LimitReport, SplitReport, TokenReport
+from softprompt_compiler.data_report import (
+    DataReport,
+    InitReport,
+    LimitReport,
+    SplitReport,
+    TokenReport,
+)
 from softprompt_compiler.lengths import Lengths
 
 _MOST_NAMES = 6
 
 
 def sentences(report: DataReport) -> Iterator[str]:
-    """One a line: columns without use, rows and `max_seq_length`, steps."""
+    """One a line: columns without use, rows and `max_seq_length`, first values, steps."""
     for task, splits in groupby(report.splits, key=lambda split: split.task):
         yield from _unused(task, list(splits))
     if report.limit is not None:
         yield from _limit(report.limit, report.splits)
+    yield from _repeated(report.inits)
     yield f"{report.num_steps:,} optimizer step{'' if report.num_steps == 1 else 's'}"
 
 
@@ -25,6 +32,17 @@ def _unused(task: str, splits: list[SplitReport]) -> Iterator[str]:
         more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
         columns = "column" if len(names) == 1 else "columns"
         yield f"task `{task}` does not use the {columns} {shown}{more} of its rows"
+
+
+def _repeated(inits: Sequence[InitReport]) -> Iterator[str]:
+    """Words that are too few; that they are too many is a warning."""
+    for init in inits:
+        if 0 < init.given < init.wanted:
+            thing = ("token" if init.key == "text" else "label") + "s" * (init.given > 1)
+            yield (
+                f"task `{init.task}`: the {init.given} {thing} of `init.{init.key}` are repeated "
+                f"to start {init.wanted} virtual tokens"
+            )
 
 
 def _limit(limit: LimitReport, splits: Sequence[SplitReport]) -> Iterator[str]:

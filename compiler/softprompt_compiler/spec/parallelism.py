@@ -30,6 +30,11 @@ class ParallelismSection(Section):
         default=False,
         description="Whether tensor-parallel devices also share out the activations between them.",
     )
+    shard_base_model: bool = Field(
+        default=False,
+        description="Whether replicas of the base model hold a share of its blocks' weights each, "
+        "and fetch the rest from the others when a block runs.",
+    )
     activations_checkpoint: Word[ActivationsCheckpoint] = Field(
         default=ActivationsCheckpoint.NONE,
         description="Which activations the backward pass computes again, to save memory: "

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from softprompt_plan.slots import SLOTS_LINE
 from softprompt_runtime.metrics.sample_score import Array, SampleScore
 
 _INTENT = re.compile(r"^[^\S\n]*Intent:([^\n]*)", re.MULTILINE)
-_SLOTS = re.compile(r"^[^\S\n]*Slots:([^\n]*)", re.MULTILINE)
 _PAIR = re.compile(r"([^\s,()]+)\(((?:[^()]|\([^()]*\))*)\)")
 
 
@@ -28,7 +28,7 @@ def intent_of(text: str) -> str | None:
 
 def slots_of(text: str) -> Counter[tuple[str, str]] | None:
     """The (slot, value) pairs after the first `Slots:` that starts a line; None without one."""
-    match = _SLOTS.search(text)
+    match = SLOTS_LINE.search(text)
     if match is None:
         return None
     return Counter((slot, value.strip()) for slot, value in _PAIR.findall(match.group(1)))

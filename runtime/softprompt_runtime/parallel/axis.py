@@ -8,13 +8,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from softprompt_runtime.parallel.waiting import waiting_for
 
 _T = TypeVar("_T")
+
+# torch 2.13 gave both new names and warns of the old ones
+_torch: Any = dist
+_NEW = hasattr(dist, "all_gather_single")
+_gather: Any = _torch.all_gather_single if _NEW else _torch.all_gather_into_tensor
+_add_and_scatter: Any = _torch.reduce_scatter_single if _NEW else _torch.reduce_scatter_tensor
 
 
 @final
@@ -74,10 +79,21 @@ class Axis:
         """The processes' tensors, all of one shape, end to end along `dim`, in order."""
         if self.group is None:
             return tensor
-        parts = [torch.empty_like(tensor) for _ in self.ranks]
+        first = tensor.movedim(dim, 0).contiguous()
+        whole = first.new_empty(self.size * first.shape[0], *first.shape[1:])
         with self._waiting():
-            dist.all_gather(parts, tensor.contiguous(), group=self.group)
-        return torch.cat(parts, dim=dim)
+            _gather(whole, first, group=self.group)
+        return whole.movedim(0, dim)
+
+    def add_and_share_out(self, tensor: Tensor) -> Tensor:
+        """This process's equal part, along dimension 0, of the sum over the processes."""
+        if self.group is None:
+            return tensor
+        assert tensor.shape[0] % self.size == 0, "every process gets an equal part"
+        part = tensor.new_empty(tensor.shape[0] // self.size, *tensor.shape[1:])
+        with self._waiting():
+            _add_and_scatter(part, tensor.contiguous(), group=self.group)
+        return part
 
     def gather_objects(self, value: _T) -> list[_T]:
         """Each process's value, in order, on every process. Pickled: for our own values only."""

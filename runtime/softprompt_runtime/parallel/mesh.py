@@ -23,6 +23,7 @@ from softprompt_runtime.parallel.launcher import ProcessPlace, process_place, re
 
 TIMEOUT_VARIABLE = "SOFTPROMPT_TIMEOUT"  # seconds that a process waits for the others
 _TIMEOUT = 1800
+PORT_TAKEN = 75  # exit code (EX_TEMPFAIL); the job scripts try another port
 _NAMES = ("data", "pipeline", "tensor")
 
 _T = TypeVar("_T")
@@ -35,7 +36,9 @@ class Mesh:
 
     data: replicas that share out each global batch. pipeline: stages of successive blocks.
     tensor: shards of each layer. world: all processes, by rank. local_rank: on this machine.
-    device_mesh: torch's view of the same grid; None for one process.
+    device_mesh: torch's view of the same grid; None for one process. sequence_parallel: whether
+    the tensor axis shares out tokens too, where every process could work on its own.
+    shares_weights: whether replicas share out the weights of the base model's blocks.
     """
 
     data: Axis
@@ -45,6 +48,8 @@ class Mesh:
     local_rank: int
     device: torch.device
     device_mesh: DeviceMesh | None
+    sequence_parallel: bool = False
+    shares_weights: bool = False
 
     @property
     def rank(self) -> int:
@@ -55,6 +60,11 @@ class Mesh:
     def is_main(self) -> bool:
         """Whether this process writes the run's files and speaks to its user."""
         return self.world.is_first
+
+    @property
+    def holds_all_layers(self) -> bool:
+        """Whether each process has the whole base model."""
+        return self.pipeline.size == self.tensor.size == 1
 
     @property
     def is_single(self) -> bool:
@@ -130,6 +140,8 @@ def join_mesh(plan: ParallelismPlan, environment: Mapping[str, str] | None = Non
         local_rank=place.local_rank,
         device=device,
         device_mesh=grid,
+        sequence_parallel=plan.sequence_parallel and tensor.size > 1,
+        shares_weights=plan.shard_base_model and data.size > 1,
     )
 
 
@@ -185,6 +197,12 @@ def _start_group(place: ProcessPlace, device: torch.device, environment: Mapping
             device_id=device if device.type == "cuda" else None,
         )
     except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
+        if "EADDRINUSE" in str(error) or "address already in use" in str(error).lower():
+            raise RunFailure(
+                f"Port {os.environ['MASTER_PORT']} of this machine is taken",
+                "Set MASTER_PORT to another one, on all machines.",
+                exit_code=PORT_TAKEN,
+            ) from None
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise RunFailure(
             f"Process {place.rank} of {place.world_size} cannot join the others at {where}: "

@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 3.
+# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 4.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -49,7 +49,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=3,
+    format=4,
     name='multitask',
     # The frozen base model.
     model=ModelPlan(
@@ -219,6 +219,7 @@ EXPERIMENT = Plan(
         tensor_model_parallel_size=1,
         pipeline_model_parallel_size=1,
         sequence_parallel=False,
+        shard_base_model=False,
         activations_checkpoint=ActivationsCheckpoint.NONE,
     ),
     # How completions are generated.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains and evaluates one experiment on this machine, from any folder.
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 3.
+# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 4.
 # Do not edit: edit the spec and compile again.
 set -euo pipefail
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"

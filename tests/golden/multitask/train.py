@@ -1,7 +1,7 @@
 """Trains the soft prompts of one experiment. The base model stays as it is."""
 
 # Compiled by softprompt 0.1.0 from multitask.yaml.
-# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 3.
+# Spec sha256 82837c2ca6c5610522e9c8c66fc7dcb4d52395aa65c37a437a519599e4be157e, plan format 4.
 # Do not edit: edit the spec and compile again.
 
 from experiment import EXPERIMENT, SPEC_FOLDER

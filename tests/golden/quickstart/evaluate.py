@@ -1,7 +1,7 @@
 """Generates completions of the test rows, with and without soft prompts, and scores both."""
 
 # Compiled by softprompt 0.1.0 from quickstart.yaml.
-# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 3.
+# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 4.
 # Do not edit: edit the spec and compile again.
 
 from experiment import EXPERIMENT, SPEC_FOLDER

@@ -1,7 +1,7 @@
 """The experiment: every value of the run, defaults included, as the compiler settled them."""
 
 # Compiled by softprompt 0.1.0 from quickstart.yaml.
-# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 3.
+# Spec sha256 1f711c01fd96a7232fbda207bb2046418e43eca8873e069655c5bb53f34e9f55, plan format 4.
 # Do not edit: edit the spec and compile again.
 
 from pathlib import Path
@@ -47,7 +47,7 @@ from softprompt_plan.vocabulary import (
 SPEC_FOLDER = (Path(__file__).resolve().parent / '../../../specs').resolve()
 
 EXPERIMENT = Plan(
-    format=3,
+    format=4,
     name='quickstart',
     # The frozen base model.
     model=ModelPlan(
@@ -141,6 +141,7 @@ EXPERIMENT = Plan(
         tensor_model_parallel_size=1,
         pipeline_model_parallel_size=1,
         sequence_parallel=False,
+        shard_base_model=False,
         activations_checkpoint=ActivationsCheckpoint.NONE,
     ),
     # How completions are generated.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains and evaluates one experiment on this machine, from any folder.
 # Compiled by softprompt 0.1.0 from sentiment.yaml.
-# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 3.
+# Spec sha256 923d186ad97a3deda72853cfaf76eecc967e2d6d063c1e8374124f2032846b2b, plan format 4.
 # Do not edit: edit the spec and compile again.
 set -euo pipefail
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"

@@ -1,7 +1,7 @@
 """Generates completions of the test rows, with and without soft prompts, and scores both."""
 
 # Compiled by softprompt 0.1.0 from squad.yaml.
-# Spec sha256 d36dd10e8375cd24c5473f485900f1ae4215d442f886d7f53c85aff70a9cf4a7, plan format 3.
+# Spec sha256 d36dd10e8375cd24c5473f485900f1ae4215d442f886d7f53c85aff70a9cf4a7, plan format 4.
 # Do not edit: edit the spec and compile again.
 
 from experiment import EXPERIMENT, SPEC_FOLDER

@@ -12,12 +12,13 @@ from torch import Tensor
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import Split
 from softprompt_runtime.examples import load_examples
+from softprompt_runtime.forward_check import ForwardPath
 from softprompt_runtime.history import read_history
 from softprompt_runtime.predictions import generate_predictions, write_predictions
 from softprompt_runtime.prompt_learner import save_soft_prompt
 from softprompt_runtime.tokenizer import load_tokenizer
 from tests.runtime.plans import tiny_plan, tiny_task
-from tests.runtime.training_runs import make_ready, write_rows
+from tests.runtime.training_runs import Ready, make_ready, write_rows
 from tests.tiny_model_folder import write_tiny_model
 
 SINGLE: dict[str, Any] = {}
@@ -73,11 +74,20 @@ def plan_of(
     )
 
 
-def run_plan(plan: Plan, folder: Path, runs: str) -> Outcome:
-    """Train, save, predict: what train.py and evaluate.py do, in runs of this name."""
+def ready_in(plan: Plan, folder: Path, runs: str) -> Ready:
+    """What a train.py has before it trains, in runs of this name."""
     os.environ["SOFTPROMPT_CACHE"] = str(folder / "cache")
     torch.set_num_threads(1)
-    ready = make_ready(plan, folder, runs)
+    return make_ready(plan, folder, runs)
+
+
+def run_plan(plan: Plan, folder: Path, runs: str, path: ForwardPath | None = None) -> Outcome:
+    """Train, save, predict: what train.py and evaluate.py do, in runs of this name.
+
+    path: how rows go through the model; None: the fastest way.
+    """
+    ready = ready_in(plan, folder, runs)
+    ready.base_model.path = path or ready.base_model.path
     tables = ready.fit()
     soft_prompt = save_soft_prompt(ready.run, ready.learner, ready.base_model)
     tokenizer = load_tokenizer(ready.run)

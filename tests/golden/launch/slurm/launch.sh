@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Hands one experiment in to SLURM; inside the job, starts one rank of it.
 # Compiled by softprompt 0.1.0 from mood.yaml.
-# Spec sha256 0000000000000000000000000000000000000000000000000000000000000000, plan format 3.
+# Spec sha256 0000000000000000000000000000000000000000000000000000000000000000, plan format 4.
 # Do not edit: edit the spec and compile again.
 set -euo pipefail
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"

@@ -1,0 +1,1 @@
+"""`spec doctor`: whether this machine can do what a spec asks of it."""
