@@ -113,6 +113,8 @@ class Case:
     length: int = 512
     num_virtual: int = 20
     num_targets: int = 16
+    tensor_parallel: int = 1
+    sequence_parallel: bool = False
 
     @property
     def config(self) -> Any:
@@ -136,6 +138,8 @@ class Case:
             [rows],
             num_virtual=self.num_virtual,
             mode=self.mode,
+            tensor_parallel=self.tensor_parallel,
+            sequence_parallel=self.sequence_parallel,
         )
 
     def planned(self) -> RankMemory:
@@ -161,6 +165,8 @@ class Case:
             validates=False,
             generation=None,
             stage_layers=(shape.num_layers,),
+            tensor_parallel=self.tensor_parallel,
+            sequence_parallel=self.sequence_parallel,
         )
         return ranks_of(training)[0]
 
@@ -178,6 +184,14 @@ def cases(large: bool) -> Iterator[Case]:
     for model in _LARGE if large else ():
         for mode in ActivationsCheckpoint:
             yield Case(model=model, mode=mode, encoder=encoder_of(EncoderType.MLP))
+        for size, shared_out in ((4, False), (8, True)):
+            yield Case(
+                model=model,
+                mode=ActivationsCheckpoint.NONE,
+                encoder=encoder_of(EncoderType.TPMLP),
+                tensor_parallel=size,
+                sequence_parallel=shared_out,
+            )
 
 
 def line(case: Case) -> Sequence[str]:
@@ -190,6 +204,7 @@ def line(case: Case) -> Sequence[str]:
         case.model,
         "prompt-tuning" if case.encoder is None else case.encoder.type.value,
         case.mode.value,
+        f"{case.tensor_parallel}{' SP' if case.sequence_parallel else ''}",
         f"{measured.frozen / 2**30:,.2f}",
         f"{step / 2**20:,.1f}",
         f"{measured.activations / 2**20:,.1f}",
@@ -201,13 +216,16 @@ def line(case: Case) -> Sequence[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--only", metavar="MODEL", help="lines of this model")
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
-    heads = ("model", "encoder", "checkpoint", "weights, GiB", "planned, MiB", "measured, MiB")
-    heads += ("ratio", "s")
+    heads = ("model", "encoder", "checkpoint", "TP", "weights, GiB")
+    heads += ("planned, MiB", "measured, MiB", "ratio", "s")
     separator = " | " if arguments.markdown else "\t"
     print(separator.join(heads))
     for case in cases(arguments.large):
+        if arguments.only not in (None, case.model):
+            continue
         print(separator.join(line(case)), flush=True)
 
 

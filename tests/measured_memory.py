@@ -7,13 +7,15 @@ run is the runtime's: `accumulate_gradients` and an AdamW step on packed rows.
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
 import torch
+import torch.distributed as dist
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
+from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -23,7 +25,10 @@ from softprompt_runtime import base_model as base_model_module
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.forward_check import ForwardPath
 from softprompt_runtime.parallel import own_part
-from softprompt_runtime.prompt_encoder import create_prompt_encoder
+from softprompt_runtime.parallel.axis import Axis
+from softprompt_runtime.parallel.mesh import Mesh, single_process
+from softprompt_runtime.parallel.vocabulary import VocabularyShard
+from softprompt_runtime.prompt_encoder import TpmlpEncoder, create_prompt_encoder
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.train_step import GlobalBatch, accumulate_gradients, pack_global_batch
 
@@ -108,8 +113,42 @@ def fake_tensors() -> Generator[None]:
         yield
 
 
+@contextmanager
+def tensor_mesh(size: int, *, sequence_parallel: bool = False) -> Generator[Mesh]:
+    """The first of so many tensor-parallel processes; the others are not there.
+
+    What they would send is taken to have arrived: torch's `fake` backend.
+    """
+    if size == 1:
+        yield single_process()
+        return
+    dist.init_process_group("fake", rank=0, world_size=size, store=FakeStore())
+    try:
+        axis = Axis(ranks=tuple(range(size)), index=0, group=dist.group.WORLD)
+        yield replace(
+            single_process(), tensor=axis, world=axis, sequence_parallel=sequence_parallel
+        )
+    finally:
+        dist.destroy_process_group()
+
+
+def _shard_embedding(shard: VocabularyShard, embedding: Any) -> None:
+    """As the runtime's, but for its look at the values of ids."""
+    own_lookup = embedding.forward
+
+    def look_up(ids: torch.Tensor) -> torch.Tensor:
+        local, is_own = shard.rows_of(ids)
+        found = own_lookup(local)
+        return shard.axis.add(found.masked_fill_(~is_own.unsqueeze(-1), 0).contiguous())
+
+    embedding.forward = look_up
+
+
 def fake_base_model(
-    config: Any, dtype: torch.dtype, mode: ActivationsCheckpoint = ActivationsCheckpoint.NONE
+    config: Any,
+    dtype: torch.dtype,
+    mode: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
+    mesh: Mesh | None = None,
 ) -> BaseModel:
     """The runtime's base model of a transformers config, its weights fake.
 
@@ -119,8 +158,9 @@ def fake_base_model(
     with (
         patch.object(own_part, "fingerprint_of", _no_fingerprint),
         patch.object(base_model_module, "choose_path", _fastest),
+        patch.object(VocabularyShard, "shard_embedding", _shard_embedding),
     ):
-        return BaseModel(hf_model, checkpoint=mode)
+        return BaseModel(hf_model, mesh=mesh, checkpoint=mode)
 
 
 def _no_fingerprint(_: Any) -> str:
@@ -131,15 +171,20 @@ def _fastest(_: Any, *, fastest: ForwardPath) -> ForwardPath:
     return fastest
 
 
-def fake_learner(encoder: EncoderPlan | None, num_virtual: int, width: int) -> PromptLearner:
+def fake_learner(
+    encoder: EncoderPlan | None, num_virtual: int, width: int, mesh: Mesh | None = None
+) -> PromptLearner:
     """The learner of one task."""
     made = None if encoder is None else create_prompt_encoder(encoder, width)
     has_layers = made is not None and made.output_layer is not None
-    return PromptLearner(
+    learner = PromptLearner(
         init_tables={"task": torch.zeros(num_virtual, width)},
         encoder=made if has_layers else None,
         inputs={"task": torch.zeros(num_virtual, width)} if has_layers else None,
     )
+    if mesh is not None and mesh.tensor.size > 1 and isinstance(made, TpmlpEncoder):
+        made.share_out(mesh.tensor)
+    return learner
 
 
 def measure(
@@ -150,12 +195,15 @@ def measure(
     *,
     num_virtual: int,
     mode: ActivationsCheckpoint = ActivationsCheckpoint.NONE,
+    tensor_parallel: int = 1,
+    sequence_parallel: bool = False,
 ) -> MeasuredMemory:
-    """Memory of the second optimizer step over these micro-batches."""
+    """Memory of the second optimizer step over these micro-batches, on the first process."""
     batch = pack_global_batch(micro_batches)
-    with fake_tensors():
-        base_model = fake_base_model(config, dtype, mode)
-        learner = fake_learner(encoder, num_virtual, base_model.width)
+    alone = tensor_mesh(tensor_parallel, sequence_parallel=sequence_parallel)
+    with alone as mesh, fake_tensors():
+        base_model = fake_base_model(config, dtype, mode, mesh)
+        learner = fake_learner(encoder, num_virtual, base_model.width, mesh)
         return measure_step(base_model, learner, batch)
 
 

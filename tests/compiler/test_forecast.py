@@ -103,6 +103,12 @@ def test_more_tensor_parallel_ranks_take_less_each(mode: ActivationsCheckpoint, 
     assert needed(replace(made, tensor_parallel=2 * size)) < needed(made)
 
 
+def test_replicas_that_share_out_weights_take_less_each() -> None:
+    made = training()
+
+    assert needed(replace(made, weight_shards=8)) < needed(made)
+
+
 @given(rows=st.integers(1, 8), length=st.integers(64, 1000))
 def test_computing_again_takes_less(rows: int, length: int) -> None:
     made = training(validates=False, generation=None)

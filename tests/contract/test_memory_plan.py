@@ -76,6 +76,8 @@ class Case:
     num_targets: int = 8
     num_micro_batches: int = 1
     is_mixed: bool = False
+    tensor_parallel: int = 1
+    sequence_parallel: bool = False
 
     @property
     def rows(self) -> list[ShapedRow]:
@@ -109,6 +111,8 @@ class Case:
                 [self.rows] * self.num_micro_batches,
                 num_virtual=self.num_virtual,
                 mode=self.mode,
+                tensor_parallel=self.tensor_parallel,
+                sequence_parallel=self.sequence_parallel,
             )
 
     def planned(self) -> RankMemory:
@@ -125,6 +129,8 @@ class Case:
             validates=False,
             generation=None,
             stage_layers=(shape.num_layers,),
+            tensor_parallel=self.tensor_parallel,
+            sequence_parallel=self.sequence_parallel,
         )
         return ranks_of(training)[0]
 
@@ -186,6 +192,23 @@ def test_the_plan_follows_the_rows_and_the_type(case: Case) -> None:
     assert_is_measured(case)
 
 
+@pytest.mark.parametrize("sequence_parallel", [False, True])
+@pytest.mark.parametrize("mode", ActivationsCheckpoint)
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gpt_neox"])
+def test_each_tensor_parallel_rank_is_what_the_tracker_sees(
+    family: str, mode: ActivationsCheckpoint, *, sequence_parallel: bool
+) -> None:
+    assert_is_measured(
+        Case(
+            family=family,
+            mode=mode,
+            encoder=encoder_of(EncoderType.TPMLP),
+            tensor_parallel=2,
+            sequence_parallel=sequence_parallel,
+        )
+    )
+
+
 @pytest.mark.parametrize("dtype", _DTYPES)
 @pytest.mark.parametrize("family", ["llama", "gpt_neox"])
 def test_mixed_precision_keeps_weights_in_16_bits(family: str, dtype: torch.dtype) -> None:
@@ -193,7 +216,7 @@ def test_mixed_precision_keeps_weights_in_16_bits(family: str, dtype: torch.dtyp
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.builds(
         Case,
@@ -206,6 +229,8 @@ def test_mixed_precision_keeps_weights_in_16_bits(family: str, dtype: torch.dtyp
         num_virtual=st.integers(1, 20),
         num_targets=st.integers(1, 20),
         num_micro_batches=st.integers(1, 2),
+        tensor_parallel=st.sampled_from([1, 2]),
+        sequence_parallel=st.booleans(),
     )
 )
 def test_the_plan_is_what_the_tracker_sees_for_any_training(case: Case) -> None:

@@ -8,6 +8,7 @@ from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.gpus import GPUS
 from softprompt_compiler.memory.weights import num_values
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.spec.parallelism import ParallelismSection
 from softprompt_plan.vocabulary import ModelDtype
 
 _GIB = 1 << 30
@@ -25,6 +26,7 @@ def check_weights_fit(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         is_first=layout.pipeline_model_parallel_size == 1,
         is_last=layout.pipeline_model_parallel_size == 1,
         tensor_parallel=layout.tensor_model_parallel_size,
+        weight_shards=_weight_shards(layout),
     )
     taken = values * (4 if dtype is ModelDtype.FLOAT32 else 2)
     if taken <= gpu.memory_bytes:
@@ -38,3 +40,10 @@ def check_weights_fit(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
         has=f"{gpu.memory_bytes / _GIB:,.1f} GiB",
         help=["write `dtype: bfloat16`", hint] if dtype is ModelDtype.FLOAT32 else hint,
     )
+
+
+def _weight_shards(layout: ParallelismSection) -> int:
+    """Replicas that share out the blocks' weights."""
+    model_parallel = layout.tensor_model_parallel_size * layout.pipeline_model_parallel_size
+    replicas = layout.num_nodes * layout.devices // model_parallel
+    return max(1, replicas) if layout.shard_base_model else 1

@@ -68,6 +68,8 @@ def training_of(plan: Plan, shape: ModelShape, rows: TrainedRows) -> Training:
         generation=_generation(plan, rows),
         stage_layers=layers_of(plan, shape, parallelism.pipeline_model_parallel_size),
         tensor_parallel=parallelism.tensor_model_parallel_size,
+        sequence_parallel=parallelism.sequence_parallel,
+        weight_shards=parallelism.data_parallel_size if parallelism.shard_base_model else 1,
     )
     batches = [_batch(task, training.micro_batch_size) for task in rows.tasks]
     return max((replace(found, batch=batch) for batch in batches), key=needed)

@@ -48,6 +48,7 @@ class StepShape:
     num_blocks: int
     is_last: bool = True
     tensor_parallel: int = 1
+    sequence_parallel: bool = False
     is_mixed: bool = False
 
     def block(self, wanted: int | None = None) -> BlockSizes:
@@ -61,6 +62,7 @@ class StepShape:
             joined=self.packed.joined,
             longest=self.packed.longest,
             tensor_parallel=self.tensor_parallel,
+            sequence_parallel=self.sequence_parallel,
             residual_bytes=4 if self.is_mixed else None,
             cast_values=num_matrix_values(self.shape, self.tensor_parallel) if self.is_mixed else 0,
             cast_masks=self.packed.all_mask_values if self.is_mixed else 0,
@@ -80,6 +82,10 @@ def _moments(step: StepShape) -> Iterator[Peak]:
         yield _backward(step, number, last, "the MLP of the last block")
     if step.shape.is_lean:
         yield from _in_attention(step, step.num_blocks - 1)
+        yield from _in_norms(step, number)
+    else:
+        terms = (*kept(step), *blocks.going_forward(step.block()))
+        yield Peak(moment="the forward pass of the last block", terms=terms)
     if step.is_last:
         yield _at_loss(step)
 
@@ -114,39 +120,53 @@ def _shared(step: StepShape) -> list[Term]:
         found.append(term("cosines and sines", 2, ("R", step.packed.kept), rotary, b))
     if step.packed.mask_values:
         found.append(term("attention masks", ("Q", step.packed.mask_values), b))
-    if step.is_last:
-        width = ("D", step.shape.width)
-        targets = ("N", step.packed.targets)
-        seen = targets if step.shape.is_lean else ("R", step.packed.kept)
-        found.append(term("input of the final norm", seen, width, b))
     return found
 
 
 def _at_loss(step: StepShape) -> Peak:
-    """Logits of a chunk: their logarithms, and two gradients, in float32."""
-    vocabulary = -(-step.shape.vocab_size // step.tensor_parallel)
-    chunk = min(step.packed.targets, max(1, CHUNK_LOGITS // vocabulary))
+    """Logits of a chunk: their logarithms, and two gradients, in float32.
+
+    A tensor-parallel rank has those of its own part of the vocabulary, and makes the gradient in
+    their place.
+    """
+    ranks = step.tensor_parallel
+    vocabulary = -(-step.shape.vocab_size // ranks)
+    chunk = min(step.packed.targets, max(1, CHUNK_LOGITS // step.shape.vocab_size))
     width, b = ("D", step.shape.width), ("b", step.value_bytes)
-    logits = term("logits of a chunk, and gradients", 3, ("C", chunk), ("V", vocabulary), 4)
-    hidden = term("hidden states of loss tokens", 3, ("N", step.packed.targets), width, b)
-    terms = (*kept(step), logits, hidden)
+    times = 2 if ranks > 1 else 3
+    logits = term("logits of a chunk, and gradients", times, ("C", chunk), ("V", vocabulary), 4)
+    targets = ("N", step.packed.targets)
+    hidden = term("hidden states of loss tokens", 3, targets, width, b)
+    seen = targets if step.shape.is_lean else step.block().s
+    last = term("input of the final norm", seen, width, b)
+    terms = (*kept(step), last, logits, hidden)
+    if ranks > 1 and step.value_bytes < 4:
+        terms += (term("logits of a chunk", ("C", chunk), ("V", vocabulary), b),)
     if step.is_mixed:
         terms += (term("output layer in 16 bits", ("V", vocabulary), width, 2),)
     return Peak(moment="the loss", terms=terms)
 
 
 def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
-    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
     for terms in blocks.attention_moments(step.block(), step.mode):
-        found = (*(others if num_others else ()), *terms, *_shared(step))
-        yield Peak(moment="the attention of the last block", terms=found)
+        yield _after(step, num_others, terms, "the attention of the last block")
+
+
+def _in_norms(step: StepShape, num_full: int) -> Iterator[Peak]:
+    second, first = blocks.norm_moments(step.block())
+    if num_full and step.mode is not ActivationsCheckpoint.SELECTIVE:
+        yield _after(step, num_full - 1, second, "a norm of a block")
+    yield _after(step, step.num_blocks - 1, first, "a norm of the last block")
+
+
+def _after(step: StepShape, num_others: int, own: tuple[Term, ...], moment: str) -> Peak:
+    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
+    return Peak(moment=moment, terms=(*(others if num_others else ()), *own, *_shared(step)))
 
 
 def _backward(step: StepShape, num_others: int, sizes: BlockSizes, moment: str) -> Peak:
     """In the MLP of a block, after so many others that compute all tokens."""
-    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
     own = blocks.while_going_back(sizes, step.mode)
     if sizes.wanted != sizes.tokens:
         own = tuple(_of_last(each) for each in own)
-    terms = (*(others if num_others else ()), *own, *blocks.working(sizes), *_shared(step))
-    return Peak(moment=moment, terms=terms)
+    return _after(step, num_others, (*own, *blocks.working(sizes)), moment)

@@ -23,6 +23,7 @@ class BlockSizes:
     joined: int
     longest: tuple[int, int]
     tensor_parallel: int = 1
+    sequence_parallel: bool = False
     residual_bytes: int | None = None
     cast_values: int = 0
     cast_masks: int = 0
@@ -43,6 +44,18 @@ class BlockSizes:
     def r(self) -> Factor:
         """Tokens with gradients."""
         return "R", self.tokens
+
+    @property
+    def s(self) -> Factor:
+        """Tokens whose residual stream the rank holds: its part under sequence parallelism."""
+        if not self.sequence_parallel:
+            return self.r
+        return "S", -(-self.tokens // self.tensor_parallel)
+
+    @property
+    def sn(self) -> Factor:
+        """Of the residual stream after attention. The few wanted tokens are whole on each rank."""
+        return self.s if self.wanted == self.tokens else self.n
 
     @property
     def n(self) -> Factor:

@@ -56,7 +56,7 @@ def while_going_back(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Te
 
 def working(sizes: BlockSizes) -> tuple[Term, ...]:
     """What the backward pass of a block's MLP holds besides: where a block needs most."""
-    residual = term("gradient of the residual stream", sizes.n, sizes.d, sizes.w)
+    residual = term("gradient of the residual stream", sizes.sn, sizes.d, sizes.w)
     if sizes.shape.is_lean:
         # of the product, of gate and up, and the product that gate's comes from
         return residual, term("gradients in the MLP", 4, sizes.n, sizes.m, sizes.b)
@@ -64,10 +64,24 @@ def working(sizes: BlockSizes) -> tuple[Term, ...]:
         return residual, term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b)
     if sizes.shape.activation in _STEPWISE:
         return (
-            term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.w),
+            term("gradients of the residual stream", 2, sizes.sn, sizes.d, sizes.w),
             term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b),
         )
     return residual, term("gradients in the MLP", 2, sizes.n, sizes.m, sizes.b)
+
+
+def going_forward(sizes: BlockSizes) -> tuple[Term, ...]:
+    """What the forward pass of a transformers block holds at its end, beside what it keeps.
+
+    What goes into the MLP and what comes out; of a parallel block also what attention gave; copies
+    for the sums over tensor-parallel ranks.
+    """
+    shape, ranks = sizes.shape, sizes.tensor_parallel
+    number = 2 + shape.has_parallel_residual + (ranks > 1) + sizes.sequence_parallel
+    return (
+        term("output of the activation", sizes.r, sizes.m, sizes.b),
+        term("hidden states on their way", number, sizes.r, sizes.d, sizes.b),
+    )
 
 
 def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tuple[Term, ...]]:
@@ -78,7 +92,7 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     """
     r, h, g, e, b = sizes.r, sizes.h, sizes.g, sizes.e, sizes.b
     is_selective = mode is ActivationsCheckpoint.SELECTIVE
-    kept = [_input(sizes), term("gradient of the residual stream", r, sizes.d, sizes.w)]
+    kept = [_input(sizes), term("gradient of the residual stream", sizes.s, sizes.d, sizes.w)]
     if is_selective:
         kept += _before_core(sizes)
         again = _core_again(sizes)
@@ -101,6 +115,24 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     return found
 
 
+def norm_moments(sizes: BlockSizes) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """What a lean block holds in the backward pass of its second norm, and of its first one.
+
+    Norms are whole on each tensor-parallel rank, so that with many ranks they need most. They are
+    taken in float32: the gradient, the input, and their product.
+    """
+    copies = 2 if sizes.w[1] == 4 else 3
+    working = (
+        term("gradients in a norm", copies, sizes.s, sizes.d, 4),
+        term("gradients before and after it", 2, sizes.s, sizes.d, sizes.w),
+    )
+    second = term("input of the second norm", sizes.s, sizes.d, sizes.w)
+    return (
+        (_input(sizes), *core_of_attention(sizes), second, *working),
+        (_input(sizes), *working),
+    )
+
+
 def _core_again(sizes: BlockSizes) -> Iterator[Term]:
     """The core of attention beside the queries, keys and values that it starts from."""
     r, g, e, b = sizes.r, sizes.g, sizes.e, sizes.b
@@ -113,20 +145,20 @@ def _core_again(sizes: BlockSizes) -> Iterator[Term]:
 
 
 def _input(sizes: BlockSizes) -> Term:
-    return term("input", sizes.r, sizes.d, sizes.w)
+    return term("input", sizes.s, sizes.d, sizes.w)
 
 
 def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
     """The runtime's own trunk: Llama, Mistral, Qwen 2 and 3."""
-    r, n, b = sizes.r, sizes.n, sizes.b
+    n, b = sizes.n, sizes.b
     yield _input(sizes)
-    yield term("scale of the first norm", r, 4)
+    yield term("scale of the first norm", sizes.s, 4)
     if mode is ActivationsCheckpoint.SELECTIVE:
         yield from _before_core(sizes)
     else:
         yield from core_of_attention(sizes)
-    yield term("input of the second norm", n, sizes.d, sizes.w)
-    yield term("scale of the second norm", n, 4)
+    yield term("input of the second norm", sizes.sn, sizes.d, sizes.w)
+    yield term("scale of the second norm", sizes.sn, 4)
     yield term("gate and up", 2, n, sizes.m, b)
 
 
@@ -167,10 +199,10 @@ def _attended(sizes: BlockSizes) -> Iterator[Term]:
 
 def _gpt2(sizes: BlockSizes) -> Iterator[Term]:
     """transformers' GPT2Block."""
-    r, d, b = sizes.r, sizes.d, sizes.b
+    r, b = sizes.r, sizes.b
     yield _input(sizes)
-    yield term("input of the second norm", r, d, sizes.w)
-    yield term("means and deviations of the norms", 4, r, 4)
+    yield term("input of the second norm", sizes.s, sizes.d, sizes.w)
+    yield term("means and deviations of the norms", 4, sizes.s, 4)
     # queries and values are views of one product, which lives as long as they do
     yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
     if sizes.joined:
@@ -184,8 +216,8 @@ def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
     r, h, e, b = sizes.r, sizes.h, sizes.e, sizes.b
     yield _input(sizes)
     if not sizes.shape.has_parallel_residual:
-        yield term("input of the second norm", r, sizes.d, sizes.w)
-    yield term("means and deviations of the norms", 4, r, 4)
+        yield term("input of the second norm", sizes.s, sizes.d, sizes.w)
+    yield term("means and deviations of the norms", 4, sizes.s, 4)
     yield term("queries, keys and values", 3, r, h, e, b)  # values are a view of it
     yield term("queries, turned", r, h, e, b)
     if sizes.rooted:
@@ -202,10 +234,10 @@ def _gated(sizes: BlockSizes) -> Iterator[Term]:
     norms = sizes.shape.num_block_norms
     if sizes.value_bytes == 4:  # no copy: the first one is the block's input
         yield _input(sizes)
-        yield term("inputs of the later norms", norms - 1, r, sizes.d, 4)
+        yield term("inputs of the later norms", norms - 1, sizes.s, sizes.d, 4)
     else:
-        yield term("inputs of the norms", norms, r, sizes.d, 4)
-    yield term("scales of the norms", norms, r, 4)
+        yield term("inputs of the norms", norms, sizes.s, sizes.d, 4)
+    yield term("scales of the norms", norms, sizes.s, 4)
     if sizes.shape.has_head_norms:
         yield term("queries before their norm", r, h, e, 4)
         yield term("keys before their norm", r, g, e, 4)

@@ -24,14 +24,17 @@ class LearnerSize:
 
 
 def learner_size(
-    encoder: EncoderPlan | None, width: int, num_virtual: tuple[int, ...]
+    encoder: EncoderPlan | None,
+    width: int,
+    num_virtual: tuple[int, ...],
+    tensor_parallel: int = 1,
 ) -> LearnerSize:
-    """The size of a learner of tasks with so many virtual tokens each.
+    """The size of a learner of tasks with so many virtual tokens each, on one rank.
 
     encoder: None with prompt-tuning. The type `embedding` has no layers: its table is the prompt.
     """
     rows = sum(num_virtual) * width
-    shapes = () if encoder is None else encoder_tensors(encoder, width)
+    shapes = () if encoder is None else encoder_tensors(encoder, width, tensor_parallel)
     return LearnerSize(
         trainable=rows + sum(shapes),
         num_tensors=len(num_virtual) + len(shapes),
@@ -40,7 +43,10 @@ def learner_size(
 
 
 def kept_by_learner(
-    encoder: EncoderPlan | None, width: int, num_virtual: tuple[int, ...]
+    encoder: EncoderPlan | None,
+    width: int,
+    num_virtual: tuple[int, ...],
+    tensor_parallel: int = 1,
 ) -> tuple[Term, ...]:
     """What the learner keeps from making its tables until the gradients come back to them.
 
@@ -55,21 +61,25 @@ def kept_by_learner(
         case EncoderType.MLP:
             inside = term("hidden layers of the encoder", encoder.num_layers - 1, rows, hidden, 4)
         case EncoderType.TPMLP:  # before and after GELU
-            inside = term("hidden layer of the encoder", 2, rows, hidden, 4)
+            own = ("H", encoder.hidden_size // tensor_parallel)
+            inside = term("hidden layer of the encoder", 2, rows, own, 4)
         case EncoderType.LSTM:  # of each layer its two directions, and both as one; then ReLU
             num_hidden = 4 * encoder.num_layers + 2
             inside = term("hidden layers of the encoder", num_hidden, rows, hidden, 4)
     return made, inside
 
 
-def encoder_tensors(encoder: EncoderPlan, width: int) -> tuple[int, ...]:
-    """Values of each of the encoder's parameters, as runtime's prompt_encoder.py makes them."""
+def encoder_tensors(encoder: EncoderPlan, width: int, tensor_parallel: int = 1) -> tuple[int, ...]:
+    """Values of each of the encoder's parameters, as runtime's prompt_encoder.py makes them.
+
+    Tensor-parallel ranks share out the hidden width of a `tpmlp`; any other encoder is on each.
+    """
     hidden = encoder.hidden_size
     match encoder.type:
         case EncoderType.MLP:
             return _linears(width, *[hidden] * (encoder.num_layers - 1), width)
         case EncoderType.TPMLP:
-            return _linears(width, hidden, width)
+            return _linears(width, hidden // tensor_parallel, width)
         case EncoderType.LSTM:
             lstm = [
                 size

@@ -21,7 +21,8 @@ class Training:
     is_mixed: products are taken in 16 bits though the weights have 32.
     num_virtual: virtual tokens of each task. batch: the micro-batch that needs most.
     num_micro_batches: of a step, on each data-parallel rank. generation: None where nothing is
-    completed. stage_layers: blocks of each pipeline stage.
+    completed. stage_layers: blocks of each pipeline stage. weight_shards: replicas that share out
+    the blocks' weights, which then run through transformers' own code.
     """
 
     shape: ModelShape
@@ -36,6 +37,8 @@ class Training:
     generation: GenerationShape | None
     stage_layers: tuple[int, ...]
     tensor_parallel: int = 1
+    sequence_parallel: bool = False
+    weight_shards: int = 1
 
     @property
     def num_stages(self) -> int:
@@ -84,8 +87,9 @@ def in_flight(stage: int, num_stages: int, num_micro_batches: int) -> int:
 
 def _rank(training: Training, stage: int) -> RankMemory:
     is_last = stage == training.num_stages - 1
+    fetches = training.weight_shards > 1
     step = StepShape(
-        shape=training.shape,
+        shape=replace(training.shape, is_lean=training.shape.is_lean and not fetches),
         packed=pack(training.batch),
         value_bytes=2 if training.is_mixed else training.value_bytes,
         is_mixed=training.is_mixed,
@@ -93,6 +97,7 @@ def _rank(training: Training, stage: int) -> RankMemory:
         num_blocks=training.stage_layers[stage],
         is_last=is_last,
         tensor_parallel=training.tensor_parallel,
+        sequence_parallel=training.sequence_parallel and training.tensor_parallel > 1,
     )
     number = in_flight(stage, training.num_stages, training.num_micro_batches)
     return RankMemory(
@@ -113,12 +118,23 @@ def _standing(training: Training, stage: int) -> Iterator[Term]:
         is_first=stage == 0,
         is_last=stage == training.num_stages - 1,
         tensor_parallel=training.tensor_parallel,
+        weight_shards=training.weight_shards,
     )
     yield term("frozen weights", ("W", frozen), ("b", training.value_bytes))
     if buffers := num_buffer_values(shape):
         yield term("tables of the base model", ("buffers", buffers), 4)
-    learner = learner_size(training.encoder, shape.width, training.num_virtual)
+    ranks = training.tensor_parallel
+    learner = learner_size(training.encoder, shape.width, training.num_virtual, ranks)
     trained = ("T", learner.trainable)
+    if training.weight_shards > 1:  # the one that runs and the next one
+        block = num_values(
+            shape,
+            num_blocks=1,
+            is_first=False,
+            is_last=False,
+            tensor_parallel=training.tensor_parallel,
+        )
+        yield term("weights of two blocks, fetched", 2, ("w", block), ("b", training.value_bytes))
     yield term("trained weights, float32", trained, 4)
     yield term("Adam's two moments", trained, 8)
     yield term("Adam's step counts", ("tensors", learner.num_tensors), 4)
@@ -127,12 +143,13 @@ def _standing(training: Training, stage: int) -> Iterator[Term]:
 
 
 def _moments(training: Training, step: StepShape, number: int, *, is_first: bool) -> Iterator[Peak]:
-    learner = kept_by_learner(training.encoder, training.shape.width, training.num_virtual)
+    whose = (training.encoder, training.shape.width, training.num_virtual)
+    learner = kept_by_learner(*whose, training.tensor_parallel)
     own = learner if is_first else ()
     highest = peak(step)
     others = [each.times("in flight", number - 1) for each in kept(step)] if number > 1 else []
     yield replace(highest, terms=(*highest.terms, *others, *own))
-    trained = learner_size(training.encoder, training.shape.width, training.num_virtual).trainable
+    trained = learner_size(*whose, training.tensor_parallel).trainable
     yield Peak(
         moment="the optimizer's step",
         terms=(

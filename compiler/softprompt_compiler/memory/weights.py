@@ -61,8 +61,11 @@ def num_values(
     is_first: bool = True,
     is_last: bool = True,
     tensor_parallel: int = 1,
+    weight_shards: int = 1,
 ) -> int:
     """Values of the frozen weights of one rank: of a pipeline stage, and of its shard of that.
+
+    weight_shards: replicas that share out the blocks' weights.
 
     The first stage has the embeddings, the last one the final norm and the output layer, which is a
     copy of the embeddings where the two are tied.
@@ -78,7 +81,8 @@ def num_values(
         copies = times[weight.place]
         if weight.name == "positions":
             copies = int(is_first)
-        total += copies * weight.size_at(tensor_parallel)
+        own = weight.size_at(tensor_parallel)
+        total += copies * (-(-own // weight_shards) if weight.place is Place.BLOCK else own)
     return total
 
 
