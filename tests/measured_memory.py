@@ -22,6 +22,7 @@ from softprompt_plan.vocabulary import ActivationsCheckpoint
 from softprompt_runtime import base_model as base_model_module
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.forward_check import ForwardPath
+from softprompt_runtime.parallel import own_part
 from softprompt_runtime.prompt_encoder import create_prompt_encoder
 from softprompt_runtime.prompt_learner import PromptLearner
 from softprompt_runtime.train_step import GlobalBatch, accumulate_gradients, pack_global_batch
@@ -116,7 +117,7 @@ def fake_base_model(
     """
     hf_model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     with (
-        patch.object(base_model_module, "fingerprint_of", _no_fingerprint),
+        patch.object(own_part, "fingerprint_of", _no_fingerprint),
         patch.object(base_model_module, "choose_path", _fastest),
     ):
         return BaseModel(hf_model, checkpoint=mode)

@@ -6,6 +6,7 @@ memory.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
     found += init_diagnostics(resolved, inits)
     if tokenizer is not None and limit is not None:
         found += init_id_diagnostics(plan, resolved, tokenizer, limit)
-    return DataReport(
+    report = DataReport(
         splits=tuple(splits),
         num_steps=num_steps,
         inits=inits,
@@ -69,6 +70,12 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
         diagnostics=(*log.shown(), *found),
         findings=log,
     )
+    if plan.parallelism.gpu is None:
+        return report
+    from softprompt_compiler.forecast.diagnostics import memory_diagnostics
+
+    beside = memory_diagnostics(plan, resolved, report)
+    return replace(report, diagnostics=(*report.diagnostics, *beside))
 
 
 def _read_task(

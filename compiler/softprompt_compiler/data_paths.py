@@ -14,9 +14,8 @@ from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
 from softprompt_compiler.tree import ScalarNode, SequenceNode, Tree
 from softprompt_compiler.world import World
-from softprompt_plan.hub_data import HubData, HubDataFault, is_hub_data, parse_hub_data
 from softprompt_plan.paths import UnsetVariableError
-from softprompt_plan.row_formats import COMPRESSED, FORMATS, is_known_format
+from softprompt_plan.row_formats import COMPRESSED, FORMATS, is_hub_data, is_known_format
 from softprompt_plan.vocabulary import Split
 
 # `owner/name`, as on the hub; a file has an ending
@@ -72,6 +71,8 @@ def resolve_data_path(path: DataPath, world: World) -> tuple[tuple[Path, ...], l
 
 def _hub_data_fault(path: DataPath, source: Path, world: World) -> Diagnostic | None:
     """What can be said of `hf:NAME[split]` without opening it."""
+    from softprompt_plan.hub_data import HubData, HubDataFault, parse_hub_data
+
     written = "$" not in path.text
     data = parse_hub_data(path.text if written else str(source))
     if isinstance(data, HubDataFault):

@@ -9,9 +9,8 @@ from softprompt_compiler.data_paths import DataPath
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.tables import open_table
-from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.row_fault import RowFaultKind
-from softprompt_plan.row_formats import is_table
+from softprompt_plan.row_formats import is_hub_data, is_table
 from softprompt_plan.tables import TableError
 
 

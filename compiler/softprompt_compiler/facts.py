@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
+from softprompt_compiler.memory.model_shape import ModelShape, shape_of
 from softprompt_compiler.weights import WeightFacts, gguf_weights
 from softprompt_plan.gguf import GgufError, GgufMetadata, read_metadata
 from softprompt_plan.gguf_config import gguf_config
@@ -72,6 +73,7 @@ class ModelFacts:
     kind: ModelSourceKind
     digest: str  # sha256 of the config
     weights: WeightFacts | None = None  # None where there are none, or only pickled ones
+    shape: ModelShape | None = None  # None: a family that is not known part by part
     dtype: ModelDtype | None = None  # that it was trained or saved in, by its config
 
 
@@ -102,6 +104,7 @@ def read_model_facts(model: Located) -> ModelFacts:
         kind=model.kind,
         digest=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         weights=weights,
+        shape=shape_of(config),
         dtype=_dtype(config),
     )
 

@@ -12,11 +12,11 @@ from softprompt_compiler.catalogue import RULES
 from softprompt_compiler.catalogue import text as rules
 from softprompt_compiler.catalogue.rule import Rule
 from softprompt_compiler.diagnostic import Diagnostic, Fix, Severity, has_errors
-from softprompt_compiler.source import SourceFile, Span
+from softprompt_compiler.ignore_comments import COMMENT
+from softprompt_compiler.source import Span
 from softprompt_compiler.suggest import is_respelling
 from softprompt_compiler.tree import MappingNode, Node, ScalarNode, ScalarStyle, Tree
 
-_COMMENT = re.compile(r"(?:^|(?<=\s))#[ \t]*softprompt[ \t]*:[^\r\n]*", re.MULTILINE | re.I)
 _FORM = re.compile(r"#[ \t]*softprompt:[ \t]*ignore\[([^\]]*)\](.*)")
 _CODE = re.compile(r"[^\s,]+")
 _SAYS_NOTHING = re.compile(r"[ \t]*(?:#|$)")
@@ -48,11 +48,6 @@ class _Comment:
     line: int  # that it speaks of
 
 
-def may_ignore(source: SourceFile) -> bool:
-    """Whether a text can have such comments: a quick look."""
-    return _COMMENT.search(source.text) is not None
-
-
 def judge(tree: Tree, found: Sequence[Diagnostic]) -> Judged:
     """The diagnostics after the comments of the spec."""
     faults: list[Diagnostic] = []
@@ -75,7 +70,7 @@ def judge(tree: Tree, found: Sequence[Diagnostic]) -> Judged:
 
 def _comments(tree: Tree) -> Iterator[Span]:
     texts = [span for span in _texts(tree.root) if span.source is tree.source]
-    for match in _COMMENT.finditer(tree.source.text):
+    for match in COMMENT.finditer(tree.source.text):
         if not any(text.start < match.start() < text.end for text in texts):
             yield tree.source.span(*match.span())
 

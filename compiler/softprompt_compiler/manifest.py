@@ -17,8 +17,9 @@ from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.source import SourceFile, SourceKind
 from softprompt_compiler.tree import Path, Tree
 from softprompt_compiler.world import World
-from softprompt_plan.hub_data import HubData, is_hub_data, parse_hub_data
+from softprompt_plan.hub_data import HubData, parse_hub_data
 from softprompt_plan.plan import PLAN_FORMAT, Plan, TaskPlan
+from softprompt_plan.row_formats import is_hub_data
 from softprompt_plan.serialize import digest
 
 # Plan fields that the spec spells otherwise, or that follow from another field.

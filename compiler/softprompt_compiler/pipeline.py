@@ -17,17 +17,17 @@ from softprompt_compiler.bind import bind
 from softprompt_compiler.check.not_built import check_runnable
 from softprompt_compiler.check.rules import check
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
-from softprompt_compiler.ignoring import Ignored, judge, may_ignore
+from softprompt_compiler.ignore_comments import may_ignore
 from softprompt_compiler.parse import parse
 from softprompt_compiler.resolve import resolve
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_compiler.settings import merge, parse_setting
 from softprompt_compiler.source import SourceFile
 from softprompt_compiler.tree import Tree
 from softprompt_compiler.world import World
 
 if TYPE_CHECKING:
     from softprompt_compiler.data_report import DataReport
+    from softprompt_compiler.ignoring import Ignored
     from softprompt_plan.plan import Plan
 
 # What only a sound spec needs is imported when it is needed: most calls are about a spec that is
@@ -44,7 +44,7 @@ class Checked:
     resolved: ResolvedSpec | None
     diagnostics: tuple[Diagnostic, ...]
     data: "DataReport | None" = None
-    ignored: tuple[Ignored, ...] = ()
+    ignored: "tuple[Ignored, ...]" = ()
 
     @cached_property
     def plan(self) -> "Plan | None":
@@ -62,7 +62,7 @@ class Compiled:
     plan: "Plan | None"
     diagnostics: tuple[Diagnostic, ...]
     data: "DataReport | None" = None
-    ignored: tuple[Ignored, ...] = ()
+    ignored: "tuple[Ignored, ...]" = ()
 
 
 def check_spec(
@@ -84,6 +84,8 @@ def check_spec(
     tree = parse(source).tree if may_ignore(source) else None
     if tree is None:
         return checked
+    from softprompt_compiler.ignoring import judge
+
     judged = judge(tree, checked.diagnostics)
     ordered = tuple(in_source_order(judged.diagnostics))
     return replace(checked, diagnostics=ordered, ignored=judged.ignored)
@@ -176,6 +178,10 @@ def read_tree(source: SourceFile, settings: Sequence[str]) -> tuple[Tree | None,
     """The spec's tree with the settings merged in; None if there is nothing to go on with."""
     parsed = parse(source)
     found = list(parsed.diagnostics)
+    if not settings:
+        return parsed.tree, found
+    from softprompt_compiler.settings import merge, parse_setting
+
     read = [parse_setting(text, index) for index, text in enumerate(settings, start=1)]
     found += [diagnostic for _, faults in read for diagnostic in faults]
     if parsed.tree is None:

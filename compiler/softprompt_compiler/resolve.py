@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from softprompt_compiler.data_paths import DataPath, data_paths, resolve_data_path
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.resolve_model import resolve_model
 from softprompt_compiler.resolved import ResolvedSpec
+from softprompt_compiler.soft_prompt_paths import soft_prompt_paths
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
-from softprompt_compiler.trained_prompt import (
-    TrainedPrompt,
-    read_trained_prompt,
-    soft_prompt_paths,
-)
 from softprompt_compiler.tree import Tree
 from softprompt_compiler.world import World
 from softprompt_plan.template import Template, parse_template
+
+if TYPE_CHECKING:
+    from softprompt_compiler.trained_prompt import TrainedPrompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +54,15 @@ def resolve(tree: Tree, spec: Spec, world: World) -> Resolution:
 
 def _soft_prompts(
     tree: Tree, spec: Spec, world: World, found: list[Diagnostic]
-) -> dict[str, TrainedPrompt]:
+) -> "dict[str, TrainedPrompt]":
     """The trained soft prompts that the spec names, by the key that names them."""
+    named = list(soft_prompt_paths(spec))
+    if not named:
+        return {}
+    from softprompt_compiler.trained_prompt import TrainedPrompt, read_trained_prompt
+
     prompts: dict[str, TrainedPrompt] = {}
-    for key, path, text in soft_prompt_paths(spec):
+    for key, path, text in named:
         span = tree.nearest(path).span
         trained = read_trained_prompt(text, span, world)
         if isinstance(trained, TrainedPrompt):

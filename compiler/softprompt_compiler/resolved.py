@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from softprompt_compiler.data_paths import DataPath
 from softprompt_compiler.facts import ModelFacts
@@ -10,10 +11,12 @@ from softprompt_compiler.resolve_model import ModelFiles
 from softprompt_compiler.source import Span
 from softprompt_compiler.spec.section import DamagedFieldError
 from softprompt_compiler.spec.spec import Spec
-from softprompt_compiler.trained_prompt import TrainedPrompt
 from softprompt_compiler.tree import Tree
 from softprompt_plan.template import Template
 from softprompt_plan.vocabulary import ModelSourceKind
+
+if TYPE_CHECKING:
+    from softprompt_compiler.trained_prompt import TrainedPrompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,7 @@ class ResolvedSpec:
     templates: Mapping[str, Template]  # by task
     found: Mapping[DataPath, tuple[Path, ...]]  # the data files that are there
     model: ModelFiles
-    soft_prompts: Mapping[str, TrainedPrompt]  # by the key that names them
+    soft_prompts: "Mapping[str, TrainedPrompt]"  # by the key that names them
 
     @property
     def model_kind(self) -> ModelSourceKind:
@@ -41,7 +44,7 @@ class ResolvedSpec:
             raise DamagedFieldError("source")
         return self.model.facts
 
-    def soft_prompt(self, key: str) -> TrainedPrompt:
+    def soft_prompt(self, key: str) -> "TrainedPrompt":
         """The trained soft prompt under a key. Raises DamagedFieldError if it was not found."""
         if key not in self.soft_prompts:
             raise DamagedFieldError(key)

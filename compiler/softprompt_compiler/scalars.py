@@ -18,8 +18,9 @@ _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MAX_DIGITS = 400  # more than any number of a spec has; Python itself stops at 4300
 
 _LONGEST_SHOWN = 120
-_DRIVE = re.compile(r"[A-Za-z]:\\")
-_UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
+# As text: only a fault quotes anything, so `re` compiles them then.
+_DRIVE = r"[A-Za-z]:\\"
+_UNQUOTABLE = r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]"
 
 
 class NumberTooLongError(ValueError):
@@ -46,9 +47,9 @@ def resolve_plain(text: str) -> Scalar:
 
 def quoted(text: str) -> str:
     """`text` as a quoted YAML scalar on one line: in single quotes where that is enough."""
-    if _UNQUOTABLE.search(text) or "'" in text:
+    if re.search(_UNQUOTABLE, text) or "'" in text:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return '"' + _UNQUOTABLE.sub(_escape, escaped) + '"'
+        return '"' + re.sub(_UNQUOTABLE, _escape, escaped) + '"'
     return f"'{text}'"
 
 
@@ -58,8 +59,8 @@ def quoted_as_meant(text: str) -> str:
     Without quotes, and in single ones, `\\n` is two characters; who writes it means a line break.
     """
     backslashes = text.count("\\")
-    means_breaks = backslashes and backslashes == text.count("\\n") and not _DRIVE.match(text)
-    if not means_breaks or _UNQUOTABLE.search(text):
+    means_breaks = backslashes and backslashes == text.count("\\n") and not re.match(_DRIVE, text)
+    if not means_breaks or re.search(_UNQUOTABLE, text):
         return quoted(text)
     return '"' + text.replace('"', '\\"') + '"'
 

@@ -18,9 +18,8 @@ _FORMS = (
 )
 _FORM = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(f"({pattern})" for _, pattern in _FORMS) + ")")
 _NAME = r"[A-Z][A-Z0-9_]*(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS)|PASSWORD|SECRET|TOKEN"
-_SECRET_NAME = re.compile(_NAME)
 # The value of a variable, in YAML or in a shell: not one that leads to the secret, as $X or a path.
-_ASSIGNED = re.compile(
+_ASSIGNED = (  # as text, like _NAME: `re` compiles it where there is something to look through
     rf"(?<![A-Za-z0-9_])({_NAME})[\"']?\s*[:=]\s*"
     r"(\"(?![$/~.])(?:[^\"\\]|\\.)+\"?|'(?![$/~.])[^']+'?|[^\s,}#\"'$/~.][^\s,}#]*)"
 )
@@ -45,19 +44,19 @@ def secrets_in(text: str) -> Iterator[Secret]:
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable of this name holds a secret: `HF_TOKEN`, `DB_PASSWORD`."""
-    return _SECRET_NAME.fullmatch(name) is not None
+    return re.fullmatch(_NAME, name) is not None
 
 
 def assigned_secrets(text: str) -> Iterator[Secret]:
     """The names that a line of shell gives a secret to in plain text."""
-    for match in _ASSIGNED.finditer(text):
+    for match in re.finditer(_ASSIGNED, text):
         yield Secret(start=match.start(1), end=match.end(1), kind=match[1])
 
 
 def masked(text: str) -> str:
     """`text` with as many characters, its secrets as stars."""
     text = _FORM.sub(lambda match: _stars(match[0], _SHOWN), text)
-    return _ASSIGNED.sub(_mask_value, text)
+    return re.sub(_ASSIGNED, _mask_value, text)
 
 
 def _mask_value(match: re.Match[str]) -> str:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.hub_table import open_hub_data
 from softprompt_plan.parquet_table import open_parquet
+from softprompt_plan.row_formats import is_hub_data
 from softprompt_plan.tables import Table, library_missing
 
 

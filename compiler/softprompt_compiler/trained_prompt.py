@@ -1,17 +1,12 @@
 """A trained soft prompt that the spec builds on, as far as its JSON tells."""
 
 import json
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.diagnostic import Diagnostic
 from softprompt_compiler.source import Span
-from softprompt_compiler.spec.section import DamagedFieldError
-from softprompt_compiler.spec.spec import Spec
-from softprompt_compiler.tree import Path
 from softprompt_compiler.world import World
 from softprompt_plan.paths import UnsetVariableError
 from softprompt_plan.vocabulary import Whitespace
@@ -40,18 +35,6 @@ class TrainedPrompt:
     tasks: dict[str, TrainedTask]
     base_model: str | None
     width: int | None  # D
-
-
-def soft_prompt_paths(spec: Spec) -> Iterator[tuple[str, Path, str]]:
-    """Key, place and text of each path to a trained soft prompt that bound."""
-    with suppress(DamagedFieldError):
-        restore = spec.prompt_learning.restore_path
-        if restore is not None:
-            yield "restore_path", ("prompt_learning", "restore_path"), restore
-    with suppress(DamagedFieldError):
-        start = spec.prompt_learning.init.path
-        if start is not None:
-            yield "init.path", ("prompt_learning", "init", "path"), start
 
 
 def read_trained_prompt(text: str, span: Span, world: World) -> TrainedPrompt | Diagnostic:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, final
 
 from softprompt_compiler.facts import ModelFacts, read_model_facts
-from softprompt_plan.hub_data import HubData, is_hub_data, parse_hub_data
 from softprompt_plan.model_source import Located, NotFound, locate_model
 from softprompt_plan.paths import resolve, resolve_files
+from softprompt_plan.row_formats import is_hub_data
 
 if TYPE_CHECKING:
     from softprompt_plan.tokenizer_file import TokenizerFile
@@ -100,12 +100,7 @@ class LocalWorld:
 
     def shown(self, path: Path) -> str:
         """See World. From the working folder, where the path leads into it."""
-        data = parse_hub_data(str(path)) if is_hub_data(str(path)) else None
-        if isinstance(data, HubData) and data.is_folder:
-            folder = _from_here(Path(data.name))
-            name = str(folder) if folder.is_absolute() else f"./{folder}"
-            return str(replace(data, name=name))
-        return str(_from_here(path))
+        return _shown_data(path) if is_hub_data(str(path)) else str(_from_here(path))
 
     def is_file(self, path: Path) -> bool:
         """See World."""
@@ -177,3 +172,15 @@ class LocalWorld:
 def _from_here(path: Path) -> Path:
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _shown_data(source: Path) -> str:
+    """The text of a data set, where it is a folder with its path from the working folder."""
+    from softprompt_plan.hub_data import HubData, parse_hub_data
+
+    data = parse_hub_data(str(source))
+    if not isinstance(data, HubData) or not data.is_folder:
+        return str(_from_here(source))
+    folder = _from_here(Path(data.name))
+    name = str(folder) if folder.is_absolute() else f"./{folder}"
+    return str(replace(data, name=name))

@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "hf:"
+from softprompt_plan.row_formats import HUB_PREFIX
+
 _BOUND = r"-?\d[\d_]*%?"
 _TERM = rf"\w+(?:\.\w+)*(?:\[(?:{_BOUND})?:(?:{_BOUND})?\])?(?:\((?:closest|pct1_dropremainder)\))?"
 _SPLIT = rf"{_TERM}(?:\s*\+\s*{_TERM})*"
@@ -47,7 +48,7 @@ class HubData:
 
     def __str__(self) -> str:
         config = "" if self.config is None else f":{self.config}"
-        return f"{PREFIX}{self.name}{config}[{self.split}]"
+        return f"{HUB_PREFIX}{self.name}{config}[{self.split}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +61,13 @@ class HubDataFault:
     help: str
 
 
-def is_hub_data(text: str) -> bool:
-    """Whether the text of a data path asks for data of this form, rightly or not."""
-    return text.startswith(PREFIX)
-
-
 def parse_hub_data(text: str) -> HubData | HubDataFault:
     """What a text that begins with `hf:` names. Raises nothing."""
     match = _FORM.fullmatch(text)
     if match is None:
         return _split_fault(text)
     name, config = _name_and_config(match["name"])
-    start, end = len(PREFIX), len(PREFIX) + len(name)
+    start, end = len(HUB_PREFIX), len(HUB_PREFIX) + len(name)
     data = HubData(name=name, config=config, split=match["split"])
     if not name:
         detail, hint = "no data set is named", "write `hf:OWNER/NAME[SPLIT]`"

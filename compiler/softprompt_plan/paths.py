@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from softprompt_plan.hub_data import is_hub_data, resolve_hub_data
+from softprompt_plan.row_formats import is_hub_data
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _GLOB = re.compile(r"[*?\[]")
@@ -49,6 +49,8 @@ def resolve_files(text: str, spec_folder: Path, environment: Mapping[str, str]) 
     `hf:NAME[split]`, is a file of this name.
     """
     if is_hub_data(expanded := expand(text, environment)):
+        from softprompt_plan.hub_data import resolve_hub_data  # by the specs that name a data set
+
         return [resolve_hub_data(expanded, spec_folder)]
     path = resolve(text, spec_folder, environment)
     pattern = _from_home(expand(text, environment))

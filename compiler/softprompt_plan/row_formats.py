@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from softprompt_plan.hub_data import is_hub_data
-
+HUB_PREFIX = "hf:"  # of `hf:NAME[SPLIT]`, see hub_data
 PARQUET = ".parquet"
 FORMATS = (".jsonl", ".json", ".csv", PARQUET)  # as messages list them
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".lz4", ".br")
+
+
+def is_hub_data(text: str) -> bool:
+    """Whether the text of a data path asks for a data set, rightly or not."""
+    return text.startswith(HUB_PREFIX)
 
 
 def is_table(source: Path) -> bool:

@@ -9,13 +9,15 @@ class RunFailure(Exception):  # noqa: N818 - what failed is the run; the program
 
     message: one present-tense sentence that states the fault, without a final full stop.
     help: what to do about it; None where nothing better than the message can be said.
-    `run_script` prints both without a traceback and exits with 1.
+    exit_code: what the process ends with.
+    `run_script` prints both without a traceback.
     """
 
-    def __init__(self, message: str, help: str | None = None) -> None:
+    def __init__(self, message: str, help: str | None = None, *, exit_code: int = 1) -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.exit_code = exit_code
 
 
 def first_line(error: BaseException) -> str:

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.plan import TaskPlan
+from softprompt_plan.row_formats import is_hub_data
 from softprompt_plan.vocabulary import Split
 from softprompt_runtime.tables import open_table
 

@@ -78,11 +78,11 @@ def open_run(plan: Plan, *, spec_folder: Path) -> Run:
     """
     plan = asked_plan(plan, os.environ)
     folder = runs_folder() / _folder_name(plan.name)
-    mesh = join_mesh(plan.parallelism)
     if is_smoke(os.environ):
-        place = spec_folder.resolve()
-        tiny = mesh.main_first(lambda: tiny_model_folder(plan.model, plan.parallelism, place))
+        # Before the processes join: of those that have, transformers lets only the first one save.
+        tiny = tiny_model_folder(plan.model, plan.parallelism, spec_folder.resolve())
         plan = smoke_plan(plan, tiny)
+    mesh = join_mesh(plan.parallelism)
     run = Run(plan=plan, spec_folder=spec_folder.resolve(), folder=folder, mesh=mesh)
     mesh.on_main(lambda: _open_folder(run))
     if not mesh.is_main:

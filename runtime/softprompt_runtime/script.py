@@ -5,11 +5,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from softprompt_runtime.atomic_write import write_atomically
 from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.parallel.mesh import leave_mesh
+from softprompt_runtime.parallel.peers import is_shared, own_rank
 from softprompt_runtime.run import RUNS_VARIABLE, opened_folder, runs_folder
 from softprompt_runtime.stopping import RunStopped
 
@@ -28,11 +30,14 @@ def run_script(main: Callable[[], None]) -> None:
     RunFailure prints its message and help and exits with 1, and so does a full disk. Ctrl-C exits
     with 130, a run stopped by another signal after saving with 128 + its number. Anything else is
     our bug: its traceback goes to error.log in the run's folder, a short text to stderr, and the
-    exit code is 2.
+    exit code is 2. A process among several ends at once, so that what has started it ends the
+    others, and says its rank; where it is the other one that failed, it says so.
     """
     code = _exit_code(main)
     if code:
         _flush()
+        if is_shared():
+            os._exit(code)  # the end of a process group would wait for who does not come
         sys.exit(code)
     leave_mesh()
 
@@ -41,12 +46,10 @@ def _exit_code(main: Callable[[], None]) -> int:
     try:
         main()
     except RunFailure as failure:
-        _say(f"error: {failure.message}")
-        if failure.help is not None:
-            _say(f"  = help: {failure.help}")
-        return 1
+        return _say_failure(failure)
     except RunStopped as stop:
-        _say(f"stopped: {stop.message}")
+        if own_rank() == 0:
+            _say(f"stopped: {stop.message}")
         return stop.exit_code
     except KeyboardInterrupt:
         _say("interrupted")
@@ -63,6 +66,29 @@ def _exit_code(main: Callable[[], None]) -> int:
     return 0
 
 
+def _say_failure(failure: RunFailure) -> int:
+    _tell_launcher(failure)
+    says_itself = failure.message.startswith(f"Process {own_rank()} ")
+    _say(f"error: {'' if says_itself else _of_rank()}{failure.message}")
+    if failure.help is not None:
+        _say(f"  = help: {failure.help}")
+    return failure.exit_code
+
+
+def _of_rank() -> str:
+    """Who speaks, where several do."""
+    return f"process {own_rank()}: " if is_shared() else ""
+
+
+def _tell_launcher(error: Exception) -> None:
+    """torchrun shows the first failure's message in its own summary, if it is left in a file."""
+    if os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+        with suppress(OSError):
+            get_error_handler().record_exception(error)
+
+
 def _say_disk_refuses(error: OSError) -> int:
     """Most writers name their file themselves; loggers of other libraries do not."""
     folder = opened_folder.get() or runs_folder()
@@ -73,8 +99,12 @@ def _say_disk_refuses(error: OSError) -> int:
 
 def _report_bug(error: Exception) -> None:
     report = "".join(traceback.format_exception(error))
-    log = (opened_folder.get() or runs_folder()) / "error.log"
-    summary = f"{type(error).__name__}: {error}"
+    name = f"error-rank-{own_rank()}.log" if is_shared() else "error.log"
+    log = (opened_folder.get() or runs_folder()) / name
+    summary = f"{_of_rank()}{type(error).__name__}: {error}"
+    _tell_launcher(error)
+    if is_shared():  # its machine may be far away, and its log with it
+        _say(report.rstrip("\n"))
     try:
         write_atomically(log, report.encode("utf-8", "backslashreplace"))
     except OSError:

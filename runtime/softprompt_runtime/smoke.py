@@ -16,6 +16,7 @@ from softprompt_plan.serialize import digest_of
 from softprompt_plan.vocabulary import ModelSourceKind, ResumePolicy, ScheduleName
 from softprompt_runtime.cache_folder import CACHE_VARIABLE, cache_folder
 from softprompt_runtime.failure import RunFailure, first_line
+from softprompt_runtime.file_lock import file_lock
 
 SMOKE_VARIABLE = "SOFTPROMPT_SMOKE"  # 1: a trial
 SEED_VARIABLE = "SOFTPROMPT_SEED"  # a whole number in place of training.seed
@@ -108,7 +109,9 @@ def tiny_model_folder(model: ModelPlan, layout: ParallelismPlan, spec_folder: Pa
         folder = cache_folder() / "smoke" / digest_of([name.encode()])[:32]
         if not folder.is_dir():
             folder.parent.mkdir(exist_ok=True)
-            _make(source, folder, heads, layers)
+            with file_lock(folder.with_suffix(".lock"), wait=True):
+                if not folder.is_dir():  # another process may have been faster
+                    _make(source, folder, heads, layers)
     except OSError as error:
         help = f"Set {CACHE_VARIABLE} to a folder that can be written."
         raise RunFailure(f"The tiny model cannot be written: {first_line(error)}", help) from None
@@ -116,7 +119,7 @@ def tiny_model_folder(model: ModelPlan, layout: ParallelismPlan, spec_folder: Pa
 
 
 def _make(source: Path, folder: Path, heads: int, layers: int) -> None:
-    """Write the folder under another name first: several processes may be at it."""
+    """Write the folder under another name first: where files cannot be locked, several do."""
     from softprompt_runtime.spec_test.check import CheckSkipped
     from softprompt_runtime.spec_test.tiny_model import write_tiny_model
     from softprompt_runtime.tokenizer import copy_tokenizer

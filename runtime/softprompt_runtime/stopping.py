@@ -29,13 +29,20 @@ class RunStopped(BaseException):
 
 @final
 class StopSignals:
-    """Notes SIGINT, SIGTERM and SIGUSR1 while the `with` block runs, and restores what was before.
+    """Notes SIGINT, SIGTERM, SIGHUP and SIGUSR1 while the `with` block runs.
+
+    Afterwards the handlers are those from before. A SIGHUP that is ignored (nohup) stays ignored.
 
     A second SIGINT raises RunStopped at once, for who cannot wait for the end of a step.
     Outside the main thread Python allows no handlers; nothing is noted there.
     """
 
-    _NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # USR1: what SLURM sends ahead of the time limit
+    _NAMES = (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGUSR1",
+    )  # USR1: what SLURM sends ahead of the time limit
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -44,7 +51,11 @@ class StopSignals:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             numbers = [number for name in self._NAMES if (number := getattr(signal, name, None))]
-            self._before = {number: signal.getsignal(number) for number in numbers}
+            before = {number: signal.getsignal(number) for number in numbers}
+            hangup = getattr(signal, "SIGHUP", None)
+            if before.get(hangup) is signal.SIG_IGN:
+                del before[hangup]
+            self._before = before
         self.take_over()
         return self
 

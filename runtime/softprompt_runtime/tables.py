@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from softprompt_plan.hub_data import is_hub_data
 from softprompt_plan.hub_table import open_hub_data
 from softprompt_plan.parquet_table import open_parquet
+from softprompt_plan.row_formats import is_hub_data
 from softprompt_plan.tables import Table
 
 

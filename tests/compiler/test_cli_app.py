@@ -194,6 +194,10 @@ def test_a_table_of_rows_needs_rich_and_no_torch(folder: Path) -> None:
     _assert_does_not_import(_HEAVY, ["validate", "spec.yaml"])
 
 
+def test_a_plan_of_memory_needs_no_torch(folder: Path) -> None:
+    _assert_does_not_import(_HEAVY, ["plan", "spec.yaml"])
+
+
 def _assert_does_not_import(names: set[str], arguments: list[str]) -> None:
     program = (
         "import sys\n"

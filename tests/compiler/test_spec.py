@@ -120,7 +120,7 @@ def test_all_fields_of_the_language_are_found() -> None:
 
     assert "tasks.NAME.data.too_long" in fields
     assert "training.optim.sched.warmup_steps" in fields
-    assert len(fields) == len(set(fields)) == 138
+    assert len(fields) == len(set(fields)) == 139
 
 
 def test_paths_lead_to_sections_and_fields() -> None:

@@ -40,7 +40,8 @@ def test_batches_are_laid_out_as_the_runtime_does(
     shared = num_static + num_virtual
     packed = pack(
         BatchShape(
-            row_lengths=(length,) * rows,
+            num_rows=rows,
+            row_length=length,
             num_shared=shared if rows > 1 else 0,
             num_static=num_static if num_virtual else length,
             num_virtual=num_virtual,

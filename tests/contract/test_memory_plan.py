@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softprompt_compiler.memory.batch import BatchShape
-from softprompt_compiler.memory.generation import GenerationShape
 from softprompt_compiler.memory.model_shape import ModelShape, shape_of
 from softprompt_compiler.memory.rank import RankMemory, Training, ranks_of
 from softprompt_plan.plan import EncoderPlan
@@ -32,6 +31,10 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "mistral": {**_LLAMA_SIZES, "head_dim": 32},
     "qwen2": _LLAMA_SIZES,
     "qwen3": {**_LLAMA_SIZES, "head_dim": 64},
+    "gemma": {**_LLAMA_SIZES, "head_dim": 64},
+    "gemma3_text": {**_LLAMA_SIZES, "head_dim": 64},
+    "granite": _LLAMA_SIZES,
+    "smollm3": {**_LLAMA_SIZES, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0},
     "gpt2": {
         "vocab_size": 1000,
         "n_embd": 128,
@@ -72,6 +75,7 @@ class Case:
     num_virtual: int = 10
     num_targets: int = 8
     num_micro_batches: int = 1
+    is_mixed: bool = False
 
     @property
     def rows(self) -> list[ShapedRow]:
@@ -88,7 +92,8 @@ class Case:
     @property
     def batch(self) -> BatchShape:
         return BatchShape(
-            row_lengths=(self.length,) * self.num_rows,
+            num_rows=self.num_rows,
+            row_length=self.length,
             num_shared=self.num_virtual if self.num_rows > 1 else 0,
             num_static=0,
             num_virtual=self.num_virtual,
@@ -96,26 +101,29 @@ class Case:
         )
 
     def measured(self) -> MeasuredMemory:
-        return measure(
-            config_of(self.family, **_CONFIGS[self.family]),
-            self.dtype,
-            self.encoder,
-            [self.rows] * self.num_micro_batches,
-            num_virtual=self.num_virtual,
-            mode=self.mode,
-        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_mixed):
+            return measure(
+                config_of(self.family, **_CONFIGS[self.family]),
+                self.dtype,
+                self.encoder,
+                [self.rows] * self.num_micro_batches,
+                num_virtual=self.num_virtual,
+                mode=self.mode,
+            )
 
     def planned(self) -> RankMemory:
         shape = known_shape(config_of(self.family, **_CONFIGS[self.family]))
         training = Training(
             shape=shape,
             value_bytes=_DTYPES[self.dtype],
+            is_mixed=self.is_mixed and self.dtype is torch.float32,
             mode=self.mode,
             encoder=self.encoder,
             num_virtual=(self.num_virtual,),
             batch=self.batch,
             num_micro_batches=self.num_micro_batches,
-            generation=GenerationShape(num_rows=1, num_tokens=1, num_new=1),
+            validates=False,
+            generation=None,
             stage_layers=(shape.num_layers,),
         )
         return ranks_of(training)[0]
@@ -176,6 +184,12 @@ def test_a_large_encoder_needs_most_in_the_optimizers_step(kind: EncoderType) ->
 )
 def test_the_plan_follows_the_rows_and_the_type(case: Case) -> None:
     assert_is_measured(case)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+def test_mixed_precision_keeps_weights_in_16_bits(family: str, dtype: torch.dtype) -> None:
+    assert_is_measured(Case(family=family, dtype=dtype, is_mixed=True))
 
 
 @pytest.mark.slow

@@ -119,3 +119,16 @@ def test_a_reader_that_went_away_is_no_bug() -> None:
 
     assert process.wait() == 1
     assert error == b""
+
+
+def test_a_failure_may_have_an_exit_code_of_its_own() -> None:
+    assert exit_of(RunFailure("The port is taken", exit_code=75)) == 75
+
+
+def test_torchrun_gets_the_message_for_its_own_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+
+    assert exit_of(RunFailure("The disk is full")) == 1
+    assert "The disk is full" in (tmp_path / "error.json").read_text("utf-8")

@@ -6,7 +6,9 @@ import pytest
 
 from softprompt_plan.plan import Plan
 from softprompt_plan.vocabulary import InitMethod, ModelSourceKind, ResumePolicy
+from softprompt_runtime import run as run_module
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.parallel.mesh import single_process
 from softprompt_runtime.run import open_run
 from softprompt_runtime.smoke import asked_plan, is_smoke, smoke_plan, tiny_model_folder
 from softprompt_runtime.tokenizer import load_tokenizer
@@ -81,3 +83,23 @@ def test_a_trial_has_a_folder_of_its_own_and_the_real_tokenizer(
     assert run.folder.name == f"{plan.name}-smoke"
     assert run.plan.training.max_steps == 3
     assert load_tokenizer(run).digest == real.digest
+
+
+def test_any_process_of_several_can_write_the_tiny_model(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process group, transformers saves on the first process only, without a word."""
+    joined: list[bool] = []
+    monkeypatch.setenv("SOFTPROMPT_SMOKE", "1")
+    monkeypatch.setattr(
+        run_module,
+        "join_mesh",
+        lambda _plan: joined.append(_has_tiny_model(tmp_path)) or single_process(),  # type: ignore[misc]
+    )
+    open_run(plan, spec_folder=tmp_path)
+
+    assert joined == [True]
+
+
+def _has_tiny_model(folder: Path) -> bool:
+    return bool(list(folder.glob("cache/smoke/*/config.json")))

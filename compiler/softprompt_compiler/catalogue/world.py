@@ -166,3 +166,9 @@ UNTRAINED_LABELS = Rule(
     _WARNING,
     "{count} of {rows} test rows have a label that is not in the train data",
 )
+DOES_NOT_FIT = Rule(
+    "SP0360",
+    "does-not-fit",
+    _WARNING,
+    "{what} {taken}, and `{gpu}` has {has}",
+)

@@ -14,27 +14,29 @@ from softprompt_compiler.spec.section import Section
 from softprompt_compiler.tree import Path
 from softprompt_plan.vocabulary import LaunchTarget
 
+# Patterns as text: `re` compiles one when a spec needs it, and keeps it. Most specs name no target.
+
 # A DNS label (RFC 1123). 63 letters are a label's most; the pods of a TrainJob add `-node-0-0`, and
 # the trial job `-smoke`.
-_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _LONGEST_LABEL, _LONGEST_JOB = 63, 40
-_DNS_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")  # a subdomain
-_SLURM_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]*")
-_ENDPOINT = re.compile(r"([A-Za-z0-9_.-]+):([0-9]{1,5})")
+_DNS_NAME = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"  # a subdomain
+_SLURM_WORD = r"[A-Za-z0-9_][A-Za-z0-9_.,+-]*"
+_ENDPOINT = r"([A-Za-z0-9_.-]+):([0-9]{1,5})"
 _LAST_PORT = 65534  # the one after it is used too
-_TIME = re.compile(
+_TIME = (
     r"(?P<days>\d+)-(?P<dh>\d{1,2})(:(?P<dm>\d{1,2})(:(?P<ds>\d{1,2}))?)?"
     r"|(?P<h>\d+):(?P<hm>\d{1,2}):(?P<hs>\d{1,2})|(?P<m>\d+)(:(?P<ms>\d{1,2}))?"
 )
-_SLURM_MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
-_QUANTITY = re.compile(r"([0-9]*[1-9][0-9]*(\.[0-9]+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
-_RESOURCE = re.compile(r"[a-z0-9.-]+/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_SLURM_MEMORY = r"[1-9][0-9]*[KMGT]?"
+_QUANTITY = r"([0-9]*[1-9][0-9]*(\.[0-9]+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
+_RESOURCE = r"[a-z0-9.-]+/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_CONTROL = r"[\x00-\x1f\x7f\x85\u2028\u2029]"
 
 
 def seconds(time_limit: str) -> int | None:
     """The seconds of a time as SLURM writes it; None if it is none."""
-    match = _TIME.fullmatch(time_limit)
+    match = re.fullmatch(_TIME, time_limit)
     if not match:
         return None
     part = {name: int(text or 0) for name, text in match.groupdict().items()}
@@ -49,7 +51,7 @@ def check_rendezvous(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     text = launch.torchrun.rendezvous
     if launch.target is not LaunchTarget.TORCHRUN or text is None:
         return
-    match = _ENDPOINT.fullmatch(text)
+    match = re.fullmatch(_ENDPOINT, text)
     if not match or not 1 <= int(match[2]) <= _LAST_PORT:
         span = resolved.place("launch", "torchrun", "rendezvous")
         hint = f"write a name or address and a port of 1 to {_LAST_PORT}, such as `node1:29400`"
@@ -82,7 +84,7 @@ def check_kubernetes_names(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
 
 
 def _job_name(resolved: ResolvedSpec, path: Path, name: str) -> Iterator[Diagnostic]:
-    if not _DNS_LABEL.fullmatch(name) or not name[0].isalpha() or len(name) > _LONGEST_JOB:
+    if not re.fullmatch(_DNS_LABEL, name) or not name[0].isalpha() or len(name) > _LONGEST_JOB:
         meant = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_JOB].strip("-")
         meant = meant if meant[:1].isalpha() else f"run-{meant}".strip("-")
         hint = f"write `launch: {{kubernetes: {{name: {meant}}}}}`; the run keeps its own name"
@@ -90,12 +92,12 @@ def _job_name(resolved: ResolvedSpec, path: Path, name: str) -> Iterator[Diagnos
 
 
 def _label(resolved: ResolvedSpec, path: Path, name: str, thing: str) -> Iterator[Diagnostic]:
-    if not _DNS_LABEL.fullmatch(name) or len(name) > _LONGEST_LABEL:
+    if not re.fullmatch(_DNS_LABEL, name) or len(name) > _LONGEST_LABEL:
         yield _bad_name(resolved, path, thing)
 
 
 def _is_dns_name(name: str) -> bool:
-    return bool(_DNS_NAME.fullmatch(name)) and len(name) <= 253
+    return bool(re.fullmatch(_DNS_NAME, name)) and len(name) <= 253
 
 
 def _bad_name(resolved: ResolvedSpec, path: Path, thing: str, *hints: str) -> Diagnostic:
@@ -113,13 +115,13 @@ def check_slurm_words(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     section, path = launch.slurm, ("launch", "slurm")
     for key in ("partition", "account", "qos", "gpu_type"):
         value = getattr(section, key)
-        if value is not None and not _SLURM_WORD.fullmatch(value):
+        if value is not None and not re.fullmatch(_SLURM_WORD, value):
             hint = "write one word of letters, digits, `_`, `.`, `-` and `,`"
             yield rules.SLURM_WORD.at(resolved.place(*path, key), key=key, help=hint)
     if section.time_limit is not None and not seconds(section.time_limit):
         hint = "write `HH:MM:SS` or `D-HH:MM:SS`, such as `12:00:00`"
         yield rules.TIME_LIMIT_FORM.at(resolved.place(*path, "time_limit"), help=hint)
-    if section.memory is not None and not _SLURM_MEMORY.fullmatch(section.memory):
+    if section.memory is not None and not re.fullmatch(_SLURM_MEMORY, section.memory):
         yield _bad_amount(resolved, (*path, "memory"), "SLURM", "`64G`", section.memory, "G")
 
 
@@ -131,9 +133,9 @@ def check_kubernetes_amounts(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     section, path = launch.kubernetes, ("launch", "kubernetes")
     for key, example in (("cpu", "`16`"), ("memory", "`128Gi`")):
         value = getattr(section, key)
-        if value is not None and not _QUANTITY.fullmatch(value):
+        if value is not None and not re.fullmatch(_QUANTITY, value):
             yield _bad_amount(resolved, (*path, key), "Kubernetes", example, value, "Gi")
-    if not _RESOURCE.fullmatch(section.gpu_resource):
+    if not re.fullmatch(_RESOURCE, section.gpu_resource):
         place = (*path, "gpu_resource")
         yield _bad_amount(resolved, place, "Kubernetes", "`nvidia.com/gpu`", "", "")
 
@@ -157,7 +159,7 @@ def check_control_characters(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     for key, section in sections:
         for field in type(section).model_fields if section else ():
             value = getattr(section, field)
-            if isinstance(value, str) and _CONTROL.search(value):
+            if isinstance(value, str) and re.search(_CONTROL, value):
                 span = resolved.place("launch", key, field)
                 yield rules.OPTION_LINE.at(span, key=field, help="remove it")
 
@@ -187,7 +189,7 @@ def check_mounts(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
 def _why_no_folder(path: str) -> str | None:
     if not path.startswith("/"):
         return "the path is not absolute"
-    return "a control character is in it" if _CONTROL.search(path) else None
+    return "a control character is in it" if re.search(_CONTROL, path) else None
 
 
 def _why_no_pyxis(text: str) -> str | None:

@@ -40,6 +40,15 @@ def check_tensor_split(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     )
 
 
+def tensor_parallel_sizes(facts: ModelFacts) -> list[int]:
+    """The sizes above 1 that a model can be split into; none for a family that is not split."""
+    if facts.family not in PARALLEL_FAMILIES:
+        return []
+    counts = [count for _, count in _split_parts(facts)]
+    most = min(facts.num_heads, facts.vocab_size)
+    return [each for each in range(2, most + 1) if all(count % each == 0 for count in counts)]
+
+
 def _split_parts(facts: ModelFacts) -> list[tuple[str, int]]:
     """What tensor parallelism shares out in equal parts. Without grouped queries KV heads go
     with their heads.
@@ -52,12 +61,7 @@ def _split_parts(facts: ModelFacts) -> list[tuple[str, int]]:
 
 def _other_layouts(facts: ModelFacts, size: int, stages: int) -> str:
     """The tensor-parallel size nearest to `size` that works, or the layers split in its place."""
-    counts = [count for _, count in _split_parts(facts)]
-    works = [
-        each
-        for each in range(2, min(facts.num_heads, facts.vocab_size) + 1)
-        if all(count % each == 0 for count in counts)
-    ]
+    works = tensor_parallel_sizes(facts)
     ways: list[str] = []
     if works:
         nearest = min(works, key=lambda each: (abs(each - size), -each))

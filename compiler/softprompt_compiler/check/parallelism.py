@@ -6,7 +6,6 @@ from softprompt_compiler.catalogue import cross
 from softprompt_compiler.catalogue import field as rules
 from softprompt_compiler.check.places import conflict, stated
 from softprompt_compiler.diagnostic import Diagnostic, Fix
-from softprompt_compiler.gpus import GPUS
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.suggest import nearest
 from softprompt_plan.vocabulary import ModelDtype, Precision
@@ -17,7 +16,11 @@ _BFLOAT16 = (Precision.BF16, Precision.BF16_MIXED)
 def check_gpu(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """SP0130: the memory of the GPU is known."""
     gpu = resolved.spec.parallelism.gpu
-    if gpu is None or gpu in GPUS:
+    if gpu is None:
+        return
+    from softprompt_compiler.gpus import GPUS  # most specs name none
+
+    if gpu in GPUS:
         return
     place = resolved.place("parallelism", "gpu")
     meant = _meant_gpu(gpu)
@@ -32,7 +35,12 @@ def check_gpu(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
 
 def check_bfloat16(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """SP0245: the GPU computes in the number format that the run is set to."""
-    gpu = GPUS.get(resolved.spec.parallelism.gpu or "")
+    named = resolved.spec.parallelism.gpu
+    if named is None:
+        return
+    from softprompt_compiler.gpus import GPUS
+
+    gpu = GPUS.get(named)
     precision, dtype = resolved.spec.training.precision, resolved.spec.model.dtype
     if gpu is None or gpu.has_bfloat16:
         return
@@ -52,6 +60,8 @@ def check_bfloat16(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
 
 def _meant_gpu(gpu: str) -> str | None:
     """`h100`, `NVIDIA H100 80GB HBM3` and `H100_80G` all mean `H100-80GB`."""
+    from softprompt_compiler.gpus import GPUS
+
     words = gpu.upper().replace("_", " ").replace("-", " ").split()
     likely: dict[str, int] = {}
     for name in GPUS:

@@ -8,7 +8,7 @@ from softprompt_compiler.check.virtual_tokens import num_virtual_tokens
 from softprompt_compiler.defaults import splits
 from softprompt_compiler.diagnostic import Diagnostic, Label
 from softprompt_compiler.resolved import ResolvedSpec
-from softprompt_compiler.trained_prompt import soft_prompt_paths
+from softprompt_compiler.soft_prompt_paths import soft_prompt_paths
 from softprompt_plan.vocabulary import InitMethod
 
 _RESTORE = ("prompt_learning", "restore_path")

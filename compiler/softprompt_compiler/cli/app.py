@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "validate",
     "lock": "lock",
     "preview": "preview",
+    "plan": "plan",
     "compile": "compile",
     "run": "launch",
     "evaluate": "launch",

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from softprompt_compiler.cli.failure import CommandFailure
-from softprompt_compiler.cli.lock_file import read_lock
 from softprompt_compiler.cli.options import (
     Color,
     ColorChoice,
@@ -21,7 +20,6 @@ from softprompt_compiler.cli.options import (
 from softprompt_compiler.cli.output import is_for_people, put, show, style_for
 from softprompt_compiler.cli.spec_file import STANDARD_INPUT, SpecFile, read_spec
 from softprompt_compiler.diagnostic import Diagnostic, Severity
-from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.report import Report
 from softprompt_compiler.source import SourceFile
 
@@ -59,7 +57,7 @@ def validate(  # noqa: PLR0913, PLR0917 an argument an option
             help="name the file, or print the changes: spec validate - --diff",
             exit_code=2,
         )
-    locks = {spec: read_lock(spec) for spec in specs} if locked else {}
+    locks = _locks(specs) if locked else {}
     files = {spec: read_spec(spec) for spec in specs}
     changes = _diffs(files, settings or []) if diff else ""
     if fix:
@@ -100,6 +98,12 @@ def report_on(
     return Report.of(spec, checked.diagnostics, checked.data, checked.ignored)
 
 
+def _locks(specs: list[str]) -> dict[str, tuple[SourceFile, Diagnostic | None]]:
+    from softprompt_compiler.cli.lock_file import read_lock
+
+    return {spec: read_lock(spec) for spec in specs}
+
+
 def _fixed(
     files: dict[str, SpecFile], settings: list[str], output_format: OutputFormat | None
 ) -> dict[str, SpecFile]:
@@ -128,6 +132,7 @@ def _show_data(report: Report, color: ColorChoice, *, with_name: bool) -> None:
     if report.data is None or not any(split.num_rows for split in report.data.splits):
         return
     from softprompt_compiler.render.data_table import render
+    from softprompt_compiler.render.display import safe
 
     heading = f"{safe(report.spec)}\n\n" if with_name else ""
     put(f"{heading}{render(report.data, style_for(sys.stdout, color, os.environ))}\n")

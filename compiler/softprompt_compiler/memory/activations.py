@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from softprompt_compiler.memory import blocks
 from softprompt_compiler.memory.batch import PackedShape
-from softprompt_compiler.memory.blocks import BlockSizes
+from softprompt_compiler.memory.block_sizes import BlockSizes
 from softprompt_compiler.memory.model_shape import ModelShape
 from softprompt_compiler.memory.term import Term, term, total
+from softprompt_compiler.memory.weights import num_matrix_values
 from softprompt_plan.vocabulary import ActivationsCheckpoint
 
 # runtime's prompted_loss: logits of one chunk of loss tokens
@@ -36,7 +37,8 @@ class Peak:
 class StepShape:
     """What decides a step's activations on one rank.
 
-    num_blocks: of the rank's pipeline stage. is_last: the stage has the loss.
+    value_bytes: of an activation. num_blocks: of the rank's pipeline stage. is_last: the stage has
+    the loss. is_mixed: weights have 32 bits, and products are taken in 16.
     """
 
     shape: ModelShape
@@ -46,6 +48,7 @@ class StepShape:
     num_blocks: int
     is_last: bool = True
     tensor_parallel: int = 1
+    is_mixed: bool = False
 
     def block(self, wanted: int | None = None) -> BlockSizes:
         """A block whose result is wanted at so many tokens; None: at all."""
@@ -58,6 +61,9 @@ class StepShape:
             joined=self.packed.joined,
             longest=self.packed.longest,
             tensor_parallel=self.tensor_parallel,
+            residual_bytes=4 if self.is_mixed else None,
+            cast_values=num_matrix_values(self.shape, self.tensor_parallel) if self.is_mixed else 0,
+            cast_masks=self.packed.all_mask_values if self.is_mixed else 0,
         )
 
 
@@ -69,7 +75,7 @@ def peak(step: StepShape) -> Peak:
 def _moments(step: StepShape) -> Iterator[Peak]:
     number, last = _full_blocks(step)
     if number:
-        yield _backward(step, number, step.block(), "the MLP of a block")
+        yield _backward(step, number - 1, step.block(), "the MLP of a block")
     if last is not None:
         yield _backward(step, number, last, "the MLP of the last block")
     if step.shape.is_lean:
@@ -123,7 +129,10 @@ def _at_loss(step: StepShape) -> Peak:
     width, b = ("D", step.shape.width), ("b", step.value_bytes)
     logits = term("logits of a chunk, and gradients", 3, ("C", chunk), ("V", vocabulary), 4)
     hidden = term("hidden states of loss tokens", 3, ("N", step.packed.targets), width, b)
-    return Peak(moment="the loss", terms=(*kept(step), logits, hidden))
+    terms = (*kept(step), logits, hidden)
+    if step.is_mixed:
+        terms += (term("output layer in 16 bits", ("V", vocabulary), width, 2),)
+    return Peak(moment="the loss", terms=terms)
 
 
 def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
@@ -133,11 +142,11 @@ def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
         yield Peak(moment="the attention of the last block", terms=found)
 
 
-def _backward(step: StepShape, number: int, sizes: BlockSizes, moment: str) -> Peak:
-    """In the MLP of the last of `number` blocks at all tokens, or of the one after these."""
-    full = [each.times("", number) for each in blocks.saved(step.block(), step.mode)]
-    own = [_of_last(each) for each in blocks.saved(sizes, step.mode)]
-    is_last = sizes.wanted != sizes.tokens
-    again = (*blocks.recomputed(sizes, step.mode), *blocks.working(sizes))
-    terms = (*(full if number else ()), *(own if is_last else ()), *again, *_shared(step))
+def _backward(step: StepShape, num_others: int, sizes: BlockSizes, moment: str) -> Peak:
+    """In the MLP of a block, after so many others that compute all tokens."""
+    others = [each.times("", num_others) for each in blocks.saved(step.block(), step.mode)]
+    own = blocks.while_going_back(sizes, step.mode)
+    if sizes.wanted != sizes.tokens:
+        own = tuple(_of_last(each) for each in own)
+    terms = (*(others if num_others else ()), *own, *blocks.working(sizes), *_shared(step))
     return Peak(moment=moment, terms=terms)

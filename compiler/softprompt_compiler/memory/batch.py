@@ -5,7 +5,6 @@ first virtual token is computed apart, without gradients, and only its keys and 
 the rest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,17 +15,23 @@ _LEAST_STATIC = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class BatchShape:
-    """Rows of one task in one micro-batch.
+    """Equally long rows of one task in one micro-batch.
 
     num_shared: tokens that all rows begin with, virtual ones included. num_static: text tokens of a
     row before its first virtual one. num_virtual: of a row. num_targets: loss tokens of a row.
     """
 
-    row_lengths: tuple[int, ...]
+    num_rows: int
+    row_length: int
     num_shared: int
     num_static: int
     num_virtual: int
     num_targets: int
+
+    @property
+    def num_tokens(self) -> int:
+        """Of all rows."""
+        return self.num_rows * self.row_length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,8 @@ class PackedShape:
     kept: that are computed with gradients. static: without. rooted: of `kept`, in segments that
     continue nothing. joined: keys that segments which continue others gather, summed over them.
     longest: queries and keys of the longest segment with gradients. mask_values: of all attention
-    masks. targets: positions whose loss counts.
+    masks, of which equal segments share one. all_mask_values: were each segment to have its own.
+    targets: positions whose loss counts.
     """
 
     num_rows: int
@@ -48,12 +54,16 @@ class PackedShape:
     joined: int
     longest: tuple[int, int]
     mask_values: int
+    all_mask_values: int
     targets: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Segment:
-    start: int  # in its row: the tokens that it continues
+    """So many segments that continue `start` tokens of a row and end at `end`."""
+
+    number: int
+    start: int
     end: int
     is_static: bool
 
@@ -65,38 +75,38 @@ class _Segment:
 def pack(batch: BatchShape) -> PackedShape:
     """The batch as the runtime packs it."""
     segments = _segments(batch)
-    kept = [segment for segment in segments if not segment.is_static and segment.length]
-    continued = [segment for segment in kept if segment.start]
+    kept = [each for each in segments if not each.is_static and each.length]
+    continued = [each for each in kept if each.start]
+    masks = [each.length * each.end for each in continued]
     return PackedShape(
-        num_rows=len(batch.row_lengths),
-        num_row_tokens=sum(batch.row_lengths),
+        num_rows=batch.num_rows,
+        num_row_tokens=batch.num_tokens,
         num_virtual=batch.num_virtual,
-        kept=sum(segment.length for segment in kept),
-        static=sum(segment.length for segment in segments if segment.is_static),
-        rooted=sum(segment.length for segment in kept if not segment.start),
-        joined=sum(segment.end for segment in continued),
-        longest=max(((s.length, s.end) for s in kept), default=(0, 0)),
-        mask_values=sum(size * end for size, end in {(s.length, s.end) for s in continued}),
-        targets=batch.num_targets * len(batch.row_lengths),
+        kept=sum(each.number * each.length for each in kept),
+        static=sum(each.number * each.length for each in segments if each.is_static),
+        rooted=sum(each.number * each.length for each in kept if not each.start),
+        joined=sum(each.number * each.end for each in continued),
+        longest=max(((each.length, each.end) for each in kept), default=(0, 0)),
+        mask_values=sum(masks),
+        all_mask_values=sum(
+            each.number * values for each, values in zip(continued, masks, strict=True)
+        ),
+        targets=batch.num_targets * batch.num_rows,
     )
 
 
 def _segments(batch: BatchShape) -> list[_Segment]:
-    lengths = batch.row_lengths
-    total = sum(lengths)
-    saved = batch.num_shared * (len(lengths) - 1)
-    shared = batch.num_shared if saved >= _LEAST_SHARED * max(1, total) else 0
-    static = batch.num_static if batch.num_static * len(lengths) >= _LEAST_STATIC * total else 0
+    saved = batch.num_shared * (batch.num_rows - 1)
+    shared = batch.num_shared if saved >= _LEAST_SHARED * max(1, batch.num_tokens) else 0
+    is_apart = batch.num_static >= _LEAST_STATIC * batch.row_length
+    static = batch.num_static if is_apart else 0
+    bounds = [*sorted({0, shared, static} - {batch.row_length}), batch.row_length]
     return [
-        segment
-        for row, length in enumerate(lengths)
-        for segment in _cut(length, shared, static)
-        if row == 0 or segment.end > shared
-    ]
-
-
-def _cut(length: int, shared: int, static: int) -> Sequence[_Segment]:
-    bounds = [*sorted({0, shared, static} - {length}), length]
-    return [
-        _Segment(start=start, end=end, is_static=end <= static) for start, end in pairwise(bounds)
+        _Segment(
+            number=1 if end <= shared < batch.row_length else batch.num_rows,
+            start=start,
+            end=end,
+            is_static=end <= static,
+        )
+        for start, end in pairwise(bounds)
     ]

@@ -11,77 +11,13 @@ tensor-parallel rank's.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from softprompt_compiler.memory.model_shape import ModelShape
-from softprompt_compiler.memory.term import Factor, Term, term
+from softprompt_compiler.memory.block_sizes import BlockSizes
+from softprompt_compiler.memory.term import Term, term
 from softprompt_plan.vocabulary import ActivationsCheckpoint
 
 # transformers' names of GELU's tanh form that are written in steps, each of which is kept
 _STEPWISE = frozenset({"gelu_new", "gelu_fast"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockSizes:
-    """One block's numbers on one rank. rooted: of `tokens`, in rows that continue nothing.
-
-    wanted: tokens that the block's result is needed at. longest: queries and keys of the row that
-    has most.
-    """
-
-    shape: ModelShape
-    value_bytes: int
-    tokens: int
-    wanted: int
-    rooted: int
-    joined: int
-    longest: tuple[int, int]
-    tensor_parallel: int = 1
-
-    @property
-    def b(self) -> Factor:
-        """Bytes of a value of the model's type."""
-        return "b", self.value_bytes
-
-    @property
-    def r(self) -> Factor:
-        """Tokens with gradients."""
-        return "R", self.tokens
-
-    @property
-    def n(self) -> Factor:
-        """Wanted tokens."""
-        return ("R", self.tokens) if self.wanted == self.tokens else ("N", self.wanted)
-
-    @property
-    def j(self) -> Factor:
-        """Gathered keys."""
-        return "J", self.joined
-
-    @property
-    def d(self) -> Factor:
-        """Width."""
-        return "D", self.shape.width
-
-    @property
-    def h(self) -> Factor:
-        """Heads of the rank."""
-        return "H", self.shape.num_heads // self.tensor_parallel
-
-    @property
-    def g(self) -> Factor:
-        """Key/value heads of the rank."""
-        return "G", self.shape.num_kv_heads // self.tensor_parallel
-
-    @property
-    def e(self) -> Factor:
-        """Width of a head."""
-        return "E", self.shape.head_dim
-
-    @property
-    def m(self) -> Factor:
-        """Width of the rank's MLP."""
-        return "M", self.shape.mlp_width // self.tensor_parallel
 
 
 def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
@@ -89,32 +25,46 @@ def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
     if mode is ActivationsCheckpoint.FULL:
         return (_input(sizes),)
     if sizes.shape.is_lean:
-        return tuple(_lean(sizes, mode))
-    if mode is ActivationsCheckpoint.SELECTIVE:
-        return tuple(_products(sizes))
-    return tuple(_gpt2(sizes) if sizes.shape.family == "gpt2" else _gpt_neox(sizes))
+        found = _lean(sizes, mode)
+    elif mode is ActivationsCheckpoint.SELECTIVE:
+        found = _products(sizes)
+    elif sizes.shape.is_gated:
+        found = _gated(sizes)
+    else:
+        found = _gpt2(sizes) if sizes.shape.family == "gpt2" else _gpt_neox(sizes)
+    return (*found, *_cast_weights(sizes))
 
 
-def recomputed(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
-    """What is computed again, all at once, before a block's backward pass."""
-    if mode is ActivationsCheckpoint.NONE or (
-        sizes.shape.is_lean and mode is ActivationsCheckpoint.SELECTIVE
-    ):
-        return ()  # lean blocks compute the core of attention again, when the MLP is done
-    kept = {each.name for each in saved(sizes, mode)}
-    everything = saved(sizes, ActivationsCheckpoint.NONE)
-    return tuple(each for each in everything if each.name not in kept)
+def _cast_weights(sizes: BlockSizes) -> Iterator[Term]:
+    """Autocast makes a copy of a frozen weight each time, and its product keeps it."""
+    if sizes.cast_values:
+        yield term("weights in 16 bits", ("weights", sizes.cast_values), 2)
+    if sizes.cast_masks:
+        yield term("attention masks in 16 bits", ("Q", sizes.cast_masks), 2)
+
+
+def while_going_back(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
+    """What a block holds in the backward pass of its MLP, beside that pass's own gradients.
+
+    A block that is computed again holds what it would have kept; what it did keep is among it, or
+    is dropped. Lean blocks compute the core of attention again later, when the MLP is done.
+    """
+    if sizes.shape.is_lean and mode is ActivationsCheckpoint.SELECTIVE:
+        return saved(sizes, mode)
+    return saved(sizes, ActivationsCheckpoint.NONE)
 
 
 def working(sizes: BlockSizes) -> tuple[Term, ...]:
     """What the backward pass of a block's MLP holds besides: where a block needs most."""
-    residual = term("gradient of the residual stream", sizes.n, sizes.d, sizes.b)
+    residual = term("gradient of the residual stream", sizes.n, sizes.d, sizes.w)
     if sizes.shape.is_lean:
         # of the product, of gate and up, and the product that gate's comes from
         return residual, term("gradients in the MLP", 4, sizes.n, sizes.m, sizes.b)
+    if sizes.shape.is_gated:
+        return residual, term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b)
     if sizes.shape.activation in _STEPWISE:
         return (
-            term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.b),
+            term("gradients of the residual stream", 2, sizes.n, sizes.d, sizes.w),
             term("gradients in the MLP", 3, sizes.n, sizes.m, sizes.b),
         )
     return residual, term("gradients in the MLP", 2, sizes.n, sizes.m, sizes.b)
@@ -128,7 +78,7 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     """
     r, h, g, e, b = sizes.r, sizes.h, sizes.g, sizes.e, sizes.b
     is_selective = mode is ActivationsCheckpoint.SELECTIVE
-    kept = [_input(sizes), term("gradient of the residual stream", r, sizes.d, b)]
+    kept = [_input(sizes), term("gradient of the residual stream", r, sizes.d, sizes.w)]
     if is_selective:
         kept += _before_core(sizes)
         again = _core_again(sizes)
@@ -163,7 +113,7 @@ def _core_again(sizes: BlockSizes) -> Iterator[Term]:
 
 
 def _input(sizes: BlockSizes) -> Term:
-    return term("input", sizes.r, sizes.d, sizes.b)
+    return term("input", sizes.r, sizes.d, sizes.w)
 
 
 def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
@@ -175,7 +125,7 @@ def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
         yield from _before_core(sizes)
     else:
         yield from core_of_attention(sizes)
-    yield term("input of the second norm", n, sizes.d, b)
+    yield term("input of the second norm", n, sizes.d, sizes.w)
     yield term("scale of the second norm", n, 4)
     yield term("gate and up", 2, n, sizes.m, b)
 
@@ -202,7 +152,10 @@ def core_of_attention(sizes: BlockSizes) -> Iterator[Term]:
     yield term("queries", r, sizes.h, e, b)
     if sizes.rooted:
         yield term("keys and values", 2, r, g, e, b)
-    if sizes.joined:
+    if sizes.joined and sizes.cast_values:  # autocast copies the keys of a group for each head
+        yield term("keys, gathered, for each query head", sizes.j, sizes.h, e, b)
+        yield term("values, gathered", sizes.j, g, e, b)
+    elif sizes.joined:
         yield term("keys and values, gathered", 2, sizes.j, g, e, b)
     yield from _attended(sizes)
 
@@ -216,7 +169,7 @@ def _gpt2(sizes: BlockSizes) -> Iterator[Term]:
     """transformers' GPT2Block."""
     r, d, b = sizes.r, sizes.d, sizes.b
     yield _input(sizes)
-    yield term("input of the second norm", r, d, b)
+    yield term("input of the second norm", r, d, sizes.w)
     yield term("means and deviations of the norms", 4, r, 4)
     # queries and values are views of one product, which lives as long as they do
     yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
@@ -231,7 +184,7 @@ def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
     r, h, e, b = sizes.r, sizes.h, sizes.e, sizes.b
     yield _input(sizes)
     if not sizes.shape.has_parallel_residual:
-        yield term("input of the second norm", r, sizes.d, b)
+        yield term("input of the second norm", r, sizes.d, sizes.w)
     yield term("means and deviations of the norms", 4, r, 4)
     yield term("queries, keys and values", 3, r, h, e, b)  # values are a view of it
     yield term("queries, turned", r, h, e, b)
@@ -241,6 +194,31 @@ def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
         yield term("keys and values, gathered", 2, sizes.j, h, e, b)
     yield from _attended(sizes)
     yield from _activation(sizes)
+
+
+def _gated(sizes: BlockSizes) -> Iterator[Term]:
+    """transformers' own blocks of Gemma, Gemma 3, Granite and SmolLM3. Norms keep float32."""
+    r, h, g, e, m = sizes.r, sizes.h, sizes.g, sizes.e, sizes.m
+    norms = sizes.shape.num_block_norms
+    if sizes.value_bytes == 4:  # no copy: the first one is the block's input
+        yield _input(sizes)
+        yield term("inputs of the later norms", norms - 1, r, sizes.d, 4)
+    else:
+        yield term("inputs of the norms", norms, r, sizes.d, 4)
+    yield term("scales of the norms", norms, r, 4)
+    if sizes.shape.has_head_norms:
+        yield term("queries before their norm", r, h, e, 4)
+        yield term("keys before their norm", r, g, e, 4)
+        yield term("scales of the head norms", r, ("H + G", h[1] + g[1]), 4)
+    yield term("queries", r, h, e, sizes.b)
+    if sizes.rooted:
+        yield term("keys", r, g, e, sizes.b)
+        yield term("values", r, g, e, sizes.b)
+    if sizes.joined:
+        yield term("keys and values, gathered", 2, sizes.j, g, e, sizes.b)
+    yield from _attended(sizes)
+    yield term("gate and up", 2, r, m, sizes.b)
+    yield term("gate after the activation", r, m, sizes.b)
 
 
 def _activation(sizes: BlockSizes) -> Iterator[Term]:
@@ -253,7 +231,13 @@ def _products(sizes: BlockSizes) -> Iterator[Term]:
     """Selective checkpointing of transformers' blocks: the input, and products with weights."""
     r, b = sizes.r, sizes.b
     yield _input(sizes)
-    yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
+    if sizes.shape.is_gated:
+        yield term("queries before their rotation", r, sizes.h, sizes.e, b)
+        yield term("keys before their rotation", r, sizes.g, sizes.e, b)
+        yield term("values", r, sizes.g, sizes.e, b)
+        yield term("gate and up", 2, r, sizes.m, b)
+    else:
+        yield term("queries, keys and values", 3, r, sizes.h, sizes.e, b)
+        yield term("input of the activation", r, sizes.m, b)
     yield term("output projection of attention", r, sizes.d, b)
-    yield term("input of the activation", r, sizes.m, b)
     yield term("output of the MLP", r, sizes.d, b)

@@ -21,8 +21,8 @@ class GenerationShape:
 
 def validation(step: StepShape, batch: BatchShape) -> Peak:
     """A validation batch in the MLP of a block, or the logits of its loss tokens."""
-    rows = VALIDATION_ROWS_FACTOR * len(batch.row_lengths)
-    tokens = VALIDATION_ROWS_FACTOR * sum(batch.row_lengths)
+    rows = VALIDATION_ROWS_FACTOR * batch.num_rows
+    tokens = VALIDATION_ROWS_FACTOR * batch.num_tokens
     targets = rows * batch.num_targets
     terms = _forward(step, tokens)
     if step.is_last:

@@ -18,19 +18,22 @@ from softprompt_plan.vocabulary import ActivationsCheckpoint
 class Training:
     """What decides the memory of a training. value_bytes: of a weight of the base model.
 
+    is_mixed: products are taken in 16 bits though the weights have 32.
     num_virtual: virtual tokens of each task. batch: the micro-batch that needs most.
-    num_micro_batches: of a step, on each data-parallel rank. stage_layers: blocks of each pipeline
-    stage.
+    num_micro_batches: of a step, on each data-parallel rank. generation: None where nothing is
+    completed. stage_layers: blocks of each pipeline stage.
     """
 
     shape: ModelShape
     value_bytes: int
+    is_mixed: bool
     mode: ActivationsCheckpoint
     encoder: EncoderPlan | None
     num_virtual: tuple[int, ...]
     batch: BatchShape
     num_micro_batches: int
-    generation: GenerationShape
+    validates: bool
+    generation: GenerationShape | None
     stage_layers: tuple[int, ...]
     tensor_parallel: int = 1
 
@@ -84,7 +87,8 @@ def _rank(training: Training, stage: int) -> RankMemory:
     step = StepShape(
         shape=training.shape,
         packed=pack(training.batch),
-        value_bytes=training.value_bytes,
+        value_bytes=2 if training.is_mixed else training.value_bytes,
+        is_mixed=training.is_mixed,
         mode=training.mode,
         num_blocks=training.stage_layers[stage],
         is_last=is_last,
@@ -136,5 +140,7 @@ def _moments(training: Training, step: StepShape, number: int, *, is_first: bool
             term("roots of the second moments", ("T", trained), 4),
         ),
     )
-    yield validation(step, training.batch)
-    yield generation(step, training.generation)
+    if training.validates:
+        yield validation(step, training.batch)
+    if training.generation is not None:
+        yield generation(step, training.generation)

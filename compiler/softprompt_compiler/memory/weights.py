@@ -82,6 +82,13 @@ def num_values(
     return total
 
 
+def num_matrix_values(shape: ModelShape, tensor_parallel: int) -> int:
+    """Values of one block's matrices on one rank."""
+    in_block = [each for each in weights_of(shape) if each.place is Place.BLOCK]
+    matrices = [each for each in in_block if "bias" not in each.name and "norm" not in each.name]
+    return sum(each.size_at(tensor_parallel) for each in matrices)
+
+
 def num_buffer_values(shape: ModelShape) -> int:
     """Float32 values that the model keeps besides its weights.
 

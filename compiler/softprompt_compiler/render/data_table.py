@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from softprompt_compiler.data_report import DataReport, SplitReport
 from softprompt_compiler.lengths import Lengths
+from softprompt_compiler.render.console import console_on, printed
 from softprompt_compiler.render.data_sentences import sentences
 from softprompt_compiler.render.display import safe
 from softprompt_compiler.render.human import Style
@@ -34,28 +35,15 @@ class _Column:
 
 def render(report: DataReport, style: Style) -> str:
     """The report, in lines that are no wider than the style's width if they can be."""
-    from rich.console import Console
-
     text = StringIO()
-    console = Console(
-        file=text,
-        width=style.width,
-        force_terminal=style.color,
-        color_system="standard" if style.color else None,
-        no_color=not style.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},
-    )
+    console = console_on(text, style)
     for columns in (_rows(report), _parts(report), _labels(report)):
         for table in _tables(console, columns):
             console.print(table)
             console.print()
     for sentence in sentences(report):
         console.print(safe(sentence))
-    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    return printed(text)
 
 
 def _tables(console: "Console", columns: Sequence[_Column]) -> "Iterator[Table]":

@@ -23,6 +23,7 @@ from softprompt_runtime.parallel.launcher import ProcessPlace, process_place, re
 
 TIMEOUT_VARIABLE = "SOFTPROMPT_TIMEOUT"  # seconds that a process waits for the others
 _TIMEOUT = 1800
+PORT_TAKEN = 75  # exit code (EX_TEMPFAIL); the job scripts try another port
 _NAMES = ("data", "pipeline", "tensor")
 
 _T = TypeVar("_T")
@@ -196,6 +197,12 @@ def _start_group(place: ProcessPlace, device: torch.device, environment: Mapping
             device_id=device if device.type == "cuda" else None,
         )
     except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
+        if "EADDRINUSE" in str(error) or "address already in use" in str(error).lower():
+            raise RunFailure(
+                f"Port {os.environ['MASTER_PORT']} of this machine is taken",
+                "Set MASTER_PORT to another one, on all machines.",
+                exit_code=PORT_TAKEN,
+            ) from None
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise RunFailure(
             f"Process {place.rank} of {place.world_size} cannot join the others at {where}: "

@@ -49,6 +49,10 @@ class Region:
             return _apply(_Sum, partial, self.axis)
         return _apply(_SumThenPart, partial, self.axis, self.num_tokens)
 
+    def sum_for_all(self, own: Tensor) -> Tensor:
+        """The sum of the processes' values, of which each makes something of its own."""
+        return own if self.axis.size == 1 else _apply(_SumForAll, own, self.axis)
+
     def share_out(self, hidden: Tensor) -> Tensor:
         """(S, D): this process's part of hidden states that are whole on all."""
         if self.num_tokens is None:
@@ -109,6 +113,17 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
         return grad_outputs[0], None
+
+
+class _SumForAll(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Tensor:
+        own, ctx.axis = args
+        return ctx.axis.add(_own(own))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        return ctx.axis.add(_own(grad_outputs[0])), None
 
 
 class _GatherThenSum(torch.autograd.Function):

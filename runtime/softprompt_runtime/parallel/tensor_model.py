@@ -15,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, part
 from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.parallel.regions import Region, region_here
-from softprompt_runtime.parallel.tensor_split import Share, shares_of
+from softprompt_runtime.parallel.tensor_split import HEAD_NORMS, Share, shares_of
 from softprompt_runtime.parallel.vocabulary import VocabularyShard
 
 
@@ -56,8 +56,12 @@ class TensorShards:
         layout = self.facts.layout
         assert layout is not None, "an unknown family is not split"
         blocks = part(hf_model, layout.blocks)
-        for block in blocks:
+        for at, block in enumerate(blocks):
             _connect_block(block, layout, self.axis)
+            for path in HEAD_NORMS:
+                share = self.shares.get(f"{layout.blocks}.{at}.{path}.weight")
+                if share is not None and len(share.shape) == 1:
+                    _norm_over_all(part(block, path), self.axis)
         _before(blocks[0], self.axis, Region.share_out)
         _after(part(hf_model, layout.final_norm), self.axis, Region.collect)
         embedding, head = part(hf_model, layout.embeddings), part(hf_model, layout.head)
@@ -80,6 +84,18 @@ def _connect_block(block: Any, layout: FamilyLayout, axis: Axis) -> None:
         _before(module, axis, Region.enter)
     for path in layout.by_input:
         _after(part(block, path), axis, Region.leave)
+
+
+def _norm_over_all(norm: Any, axis: Axis) -> None:
+    """Let an RMSNorm, which holds the weights of the own heads, norm over all heads (OLMo 2)."""
+
+    def forward(hidden: Tensor) -> Tensor:
+        wide = hidden.float()
+        total = region_here(axis).sum_for_all(wide.square().sum(-1, keepdim=True))
+        mean = total / (axis.size * wide.shape[-1])
+        return (norm.weight * (wide * torch.rsqrt(mean + norm.variance_epsilon))).to(hidden.dtype)
+
+    norm.forward = forward
 
 
 def _before(module: Any, axis: Axis, change: Callable[[Region, Tensor], Tensor]) -> None:

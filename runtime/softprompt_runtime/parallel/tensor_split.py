@@ -1,8 +1,7 @@
 """Which part of each weight a tensor-parallel process holds, from the table of model facts.
 
 Plain tensors of the local part, not DTensor: frozen weights have no gradient, no optimizer state
-and no checkpoint, which is what DTensor keeps account of; and its way through every operation
-costs more than the operation where rows are few, as in generation.
+and no checkpoint, which is what DTensor keeps account of.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +17,8 @@ from softprompt_runtime.failure import RunFailure
 from softprompt_runtime.model_facts import FamilyLayout, ModelFacts, part
 from softprompt_runtime.parallel.axis import Axis
 
-# Their queries are normed over all heads at once, which no process has.
-_NOT_BY_HEADS = {"olmo2"}
+# Norms of queries and keys, where a family has them; by their weights, see `_is_over_heads`.
+HEAD_NORMS = ("self_attn.q_norm", "self_attn.k_norm")
 
 Read = Callable[[int, int, int], Tensor]  # (dim, start, stop) of a weight to that slice
 
@@ -93,13 +92,22 @@ def _dimensions(hf_model: Any, layout: FamilyLayout) -> Iterator[tuple[str, int 
             groups = 3 if path in layout.fused else 1
             yield f"{name}.weight", int(by_input != transposed), groups
             yield f"{name}.bias", None if by_input else 0, groups
+        for path in HEAD_NORMS:
+            if _is_over_heads(block, path):
+                yield f"{layout.blocks}.{at}.{path}.weight", 0, 1
+
+
+def _is_over_heads(block: Any, path: str) -> bool:
+    """Whether a norm has weights of its own for each head, as OLMo 2's and Cohere's have."""
+    attention, _, name = path.partition(".")
+    norm = getattr(getattr(block, attention, None), name, None)
+    return norm is not None and norm.weight.numel() != part(block, attention).head_dim
 
 
 def _require_divisible(hf_model: Any, facts: ModelFacts, axis: Axis) -> FamilyLayout:
     """Refuse what has no equal parts, or what a family computes over all heads at once."""
-    config = hf_model.config.get_text_config()
     layout, size = facts.layout, axis.size
-    if layout is None or facts.model_type in _NOT_BY_HEADS or getattr(config, "use_qk_norm", False):
+    if layout is None:
         raise RunFailure(
             f"How to share out the layers of a {facts.model_type!r} model is not known",
             "Set parallelism.tensor_model_parallel_size: 1.",

@@ -4,8 +4,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from softprompt_runtime.failure import RunFailure
+from softprompt_runtime.parallel.peers import is_shared, ranks_that_do_not_wait
 
 # How gloo and NCCL say, in plain RuntimeErrors, that another process did not answer.
+_IN_VAIN = "waited in vain for"
 _TOO_LATE = ("timed out", "timeout")
 _GONE = ("connection closed", "connection reset", "connection refused", "broken pipe", "remote")
 
@@ -22,18 +24,21 @@ def waiting_for(others: Sequence[int], own: int) -> Generator[None]:
         fault = _fault(str(error).lower())
         if fault is None:
             raise
+        if fault == _IN_VAIN and len(others) > 1 and is_shared():
+            absent = ranks_that_do_not_wait()
+            others = [rank for rank in others if rank in absent] or others
         names = ", ".join(map(str, others))
         whom = f"process {names}" if len(others) == 1 else f"processes {names}"
         raise RunFailure(
             f"Process {own} {fault} {whom}: {str(error).splitlines()[0]:.200}",
             "The other process's own error, or where it hangs, is the cause. If it is only slow, "
-            "set SOFTPROMPT_TIMEOUT to more seconds.",
+            "raise launch.timeout_seconds.",
         ) from error
 
 
 def _fault(text: str) -> str | None:
     if any(word in text for word in _TOO_LATE):
-        return "waited in vain for"
+        return _IN_VAIN
     if any(word in text for word in _GONE):
         return "has lost"
     return None

@@ -24,6 +24,7 @@ def layouts(draw: st.DrawFn) -> dict[str, Any]:
         pipeline=pipeline,
         data=data,
         sequence_parallel=tensor > 1 and draw(st.booleans()),
+        shard_base_model=data > 1 and draw(st.booleans()),
         activations_checkpoint=draw(st.sampled_from(ActivationsCheckpoint)),
     )
 

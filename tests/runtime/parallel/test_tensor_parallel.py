@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from softprompt_plan.families import PARALLEL_FAMILIES
 from softprompt_plan.plan import ParallelismPlan
 from softprompt_runtime.base_model import BaseModel
 from softprompt_runtime.packing import pack
@@ -26,6 +27,7 @@ FAMILIES = [
     "gemma3_text",
     "granite",
     "cohere",
+    "olmo2",
     "smollm3",
     "gpt2",
     "gpt_neox",
@@ -34,6 +36,10 @@ FAMILIES = [
 
 def parallelism(**changes: Any) -> ParallelismPlan:
     return tiny_plan(sections={"parallelism": layout(**changes)}).parallelism
+
+
+def test_every_family_that_the_compiler_splits_is_tried() -> None:
+    assert set(FAMILIES) == PARALLEL_FAMILIES
 
 
 def measures(plan: ParallelismPlan | None, model_type: str, changes: dict[str, Any]) -> Any:
@@ -62,11 +68,28 @@ def check(processes: Processes, plan: ParallelismPlan, model_type: str, **change
 
 
 @pytest.mark.parametrize("sequence_parallel", [False, True])
-@pytest.mark.parametrize("model_type", FAMILIES)
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "gpt_neox", "gemma2"])
 def test_two_shards_are_the_whole_model(
     two: Processes, model_type: str, sequence_parallel: bool
 ) -> None:
     check(two, parallelism(tensor=2, sequence_parallel=sequence_parallel), model_type)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_two_shards_of_each_family_are_the_whole_model(two: Processes, model_type: str) -> None:
+    for sequence_parallel in (False, True):
+        check(two, parallelism(tensor=2, sequence_parallel=sequence_parallel), model_type)
+
+
+@pytest.mark.parametrize("sequence_parallel", [False, True])
+def test_norms_with_weights_for_each_head_are_shared_out(
+    two: Processes, sequence_parallel: bool
+) -> None:
+    plan = parallelism(tensor=2, sequence_parallel=sequence_parallel)
+
+    check(two, plan, "cohere", use_qk_norm=True)
+    check(two, plan, "olmo2")
 
 
 @pytest.mark.parametrize("sequence_parallel", [False, True])
