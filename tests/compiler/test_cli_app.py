@@ -48,6 +48,7 @@ def test_the_commands_and_their_options_are_these() -> None:
         "predict": sorted([*common, "--output", "--task"]),
         "doctor": ["--color", "--output-format", "--runs", "-o"],
         "lock": ["--all-weights", "--color", "--set"],
+        "plan": ["--color", "--gpu", "--no-data", "--output-format", "--set", "-o"],
         "fmt": ["--check", "--color", "--diff"],
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],
         "test": [
