@@ -255,3 +255,9 @@ def test_a_closed_stream_is_no_bug(folder: Path, words: str, closed: str, code: 
 
     assert ended.returncode == code
     assert b"SP0901" not in ended.stderr
+
+
+def test_the_list_of_commands_says_each_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = call(capsys, "-h").out.partition("Commands:")[2].split("\n")
+
+    assert [line for line in lines if line.endswith("...")] == []
