@@ -86,7 +86,7 @@ def _misspelt(made: Section, findings: Sequence["Finding"], at: Path) -> set[str
     unknown = FindingKind.UNKNOWN_KEY
     keys = [str(f.path[-1]) for f in findings if f.kind is unknown and f.path[:-1] == at]
     meant = {nearest(key, known) for key in keys}
-    return {name for name in meant if name in made.__dict__ and name not in made.model_fields_set}
+    return {name for name in meant if name and name in set(made.__dict__) - made.model_fields_set}
 
 
 def _sound_value(field: FieldInfo, value: Any, findings: Sequence["Finding"], at: Path) -> Any:
