@@ -71,10 +71,22 @@ def _salvage(
         if name in values
     }
     made = section.model_construct(_fields_set=set(sound), **sound)
-    for name, value in sound.items():
-        if value is _DAMAGED:
-            object.__delattr__(made, name)
+    damaged = [name for name, value in sound.items() if value is _DAMAGED]
+    for name in [*damaged, *_misspelt(made, findings, at)]:
+        object.__delattr__(made, name)
     return made
+
+
+def _misspelt(made: Section, findings: Sequence["Finding"], at: Path) -> set[str]:
+    """The fields that unknown keys were most likely meant for: their defaults were not."""
+    from softprompt_compiler.findings import FindingKind
+    from softprompt_compiler.suggest import nearest
+
+    known = type(made).model_fields
+    unknown = FindingKind.UNKNOWN_KEY
+    keys = [str(f.path[-1]) for f in findings if f.kind is unknown and f.path[:-1] == at]
+    meant = {nearest(key, known) for key in keys}
+    return {name for name in meant if name and name in set(made.__dict__) - made.model_fields_set}
 
 
 def _sound_value(field: FieldInfo, value: Any, findings: Sequence["Finding"], at: Path) -> Any:

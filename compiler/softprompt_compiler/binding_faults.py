@@ -8,11 +8,18 @@ from softprompt_compiler.findings import Finding, FindingKind
 from softprompt_compiler.foreign_keys import help_for
 from softprompt_compiler.scalars import NumberTooLongError, resolve_plain
 from softprompt_compiler.source import Span
-from softprompt_compiler.spec.describe import Shape, field_shape, in_words, item_shape, members
+from softprompt_compiler.spec.describe import (
+    Shape,
+    field_shape,
+    in_words,
+    item_shape,
+    limit_unsaid,
+    members,
+)
 from softprompt_compiler.spec.section import NAME_LENGTH
 from softprompt_compiler.spec.spec import SPEC_VERSION
 from softprompt_compiler.spec.walk import all_fields, section_at, shape_at
-from softprompt_compiler.suggest import is_respelling, nearest
+from softprompt_compiler.suggest import is_respelling, nearest, nearest_choice
 from softprompt_compiler.tree import (
     MappingNode,
     Node,
@@ -77,7 +84,9 @@ def _unknown_field(path: Path, tree: Tree) -> Diagnostic:
 
 
 def _respelt(span: Span, found: str, meant: str) -> Fix:
-    return (Fix.sure if is_respelling(found, meant) else Fix.guess)(span, meant)
+    quote = span.text[0] if span.text[:1] in ("'", '"') else ""  # JSON's `"key":1` needs them
+    written = f"{quote}{meant}{quote}"
+    return (Fix.sure if is_respelling(found, meant) else Fix.guess)(span, written)
 
 
 def _listed(names: list[str]) -> str:
@@ -102,13 +111,16 @@ def _wrong_type(path: Path, tree: Tree) -> Diagnostic:
     if trap is not None:
         return trap
     fix = _rewritten(node, shape)
+    word = node.text if isinstance(node, ScalarNode) else ""
+    meant = nearest_choice(word, shape.choices)
+    hint = f"write `{fix.edits[0].replacement.strip()}`" if fix else _named_items(node, path)
     return rules.WRONG_TYPE.at(
         value_span(node),
         key=_key_in_words(path),
         found=value_in_words(node),
         expected=in_words(shape),
-        help=f"write `{fix.edits[0].replacement}`" if fix else _named_items(node, path),
-        fix=fix,
+        help=f"did you mean `{meant}`?" if meant else hint,
+        fix=_respelt(node.span, word, meant) if meant else fix,
     )
 
 
@@ -136,7 +148,11 @@ def _out_of_range(path: Path, tree: Tree) -> Diagnostic:
     expected = in_words(shape_at(path))
     found = _shortened(node.span.text)
     return rules.OUT_OF_RANGE.at(
-        value_span(node), key=_key_in_words(path), found=found, expected=expected
+        value_span(node),
+        key=_key_in_words(path),
+        found=found,
+        expected=expected,
+        help=limit_unsaid(node.value, shape_at(path)) if isinstance(node, ScalarNode) else (),
     )
 
 
@@ -144,7 +160,7 @@ def _unknown_choice(path: Path, tree: Tree) -> Diagnostic:
     node, shape = tree.nearest(path), shape_at(path)
     if not (isinstance(node, ScalarNode) and isinstance(node.value, str)):
         return _wrong_type(path, tree)
-    meant = nearest(node.value, shape.choices)
+    meant = nearest_choice(node.value, shape.choices)
     hints = [f"did you mean `{meant}`?"] if meant else []
     return rules.UNKNOWN_CHOICE.at(
         value_span(node),
@@ -254,10 +270,15 @@ def _rewritten(node: Node, shape: Shape) -> Fix | None:
         return _bracketed(node, shape)
     word = _BOOLEANS.get(node.text.lower())
     if bool in types and word:
-        return Fix.sure(node.span, word)
+        return _unquoted(node.span, word)
     if types & {int, float} and node.style is not ScalarStyle.PLAIN and _reads(node.text, types):
-        return Fix.sure(node.span, node.text)
+        return _unquoted(node.span, node.text)
     return _bracketed(node, shape)
+
+
+def _unquoted(span: Span, text: str) -> Fix:
+    """Without quotes a `#` right behind would be part of the value."""
+    return Fix.sure(span, text + " " * span.source.text.startswith("#", span.end))
 
 
 def _reads(text: str, types: set[Any]) -> bool:

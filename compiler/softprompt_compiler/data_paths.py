@@ -100,7 +100,9 @@ def _not_found(path: DataPath, file: Path, world: World) -> Diagnostic:
     names = world.names_in(file.parent)
     meant = nearest(file.name, names)
     hints: list[str] = []
-    if world.is_folder(file):
+    if "://" in path.text:
+        hints = ["rows are read from files: download it, and write its path"]
+    elif world.is_folder(file):
         hints = [f"it is a folder; name its files: `{path.text.rstrip('/')}/*.jsonl`"]
     elif meant:
         hints = [f"did you mean `{meant}`?"]

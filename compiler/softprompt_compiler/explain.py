@@ -23,9 +23,12 @@ class UnknownTopicError(LookupError):
 
     @property
     def hint(self) -> str:
-        """The topic that was most likely meant, as a question; "" if none is near."""
+        """What another library calls so, or the topic most likely meant; "" if none is near."""
+        from softprompt_compiler.foreign_keys import help_for
         from softprompt_compiler.suggest import nearest
 
+        if foreign := help_for(self.topic):
+            return foreign
         last = f".{self.topic.rpartition('.')[2]}"
         elsewhere = [name for name in self.known if name.endswith(last)]
         meant = nearest(self.topic, elsewhere) or next(iter(elsewhere), None)

@@ -1,13 +1,15 @@
 """Keys of other libraries' configs, and what they are here: for specs that were copied from one.
 
 Sources: NeMo 1.x `megatron_gpt_prompt_learning_config.yaml`; PEFT's `PromptTuningConfig` and
-`PromptEncoderConfig`; transformers' `TrainingArguments`; axolotl's config reference.
+`PromptEncoderConfig`; transformers' `TrainingArguments`; axolotl's config reference;
+Slurm's `sbatch` options.
 """
 
 _NEMO = "NeMo"
 _PEFT = "PEFT"
 _TRAINER = "transformers' Trainer"
 _AXOLOTL = "axolotl"
+_SLURM = "Slurm"
 
 _ENCODER = "prompt_learning.encoder"
 _INIT = "prompt_learning.init"
@@ -59,6 +61,12 @@ _RENAMED: dict[str, tuple[str, str]] = {
     "bf16": (_AXOLOTL, "training.precision"),
     "fp16": (_AXOLOTL, "training.precision"),
     "evals_per_epoch": (_AXOLOTL, "training.val_check_interval"),
+    "nodes": (_SLURM, "parallelism.num_nodes"),
+    "gpus_per_node": (_SLURM, "parallelism.devices"),
+    "ntasks_per_node": (_SLURM, "parallelism.devices"),
+    "cpus_per_task": (_SLURM, "launch.slurm.cpus_per_device"),
+    "time": (_SLURM, "launch.slurm.time_limit"),
+    "mem": (_SLURM, "launch.slurm.memory"),
     "train_on_inputs": (_AXOLOTL, "tasks.NAME.answer_only_loss"),
 }
 

@@ -270,9 +270,21 @@ def _key_not_text(key: ScalarNode) -> Diagnostic:
             kind = "null"
         case _:
             kind = "a number"
-    fix = Fix.sure(key.span, quoted(key.text))
-    hint = f"write {quoted(key.text)}"
+    comma = _decimal_comma(key)
+    if comma:
+        fix, hint = Fix.guess(comma, "."), "write `.` in place of the `,` in a number"
+    else:
+        fix, hint = Fix.sure(key.span, quoted(key.text)), f"write {quoted(key.text)}"
     return rules.KEY_NOT_TEXT.at(key.span, found=kind, help=hint, fix=fix)
+
+
+def _decimal_comma(key: ScalarNode) -> Span | None:
+    """The comma of `{lr: 1,5}`, where YAML begins a new key behind it."""
+    text, start = key.span.source.text, key.span.start
+    between_digits = re.compile(r"(?<=[0-9]),[0-9]").match(text, max(start - 1, 0))
+    if key.style is not ScalarStyle.PLAIN or isinstance(key.value, str) or not between_digits:
+        return None
+    return key.span.source.span(start - 1, start)
 
 
 def _null(span: Span) -> ScalarNode:

@@ -13,6 +13,7 @@ _FORMS = (
     ("a Slack token", r"xox[abprs]-[A-Za-z0-9-]{10,}"),
     ("a Google API key", r"AIza[A-Za-z0-9_-]{35}"),
     ("an API key", r"sk-[A-Za-z0-9_-]{20,}"),
+    ("a password in a URL", r"[a-z][a-z0-9+.-]*://[^\s/@:\"']+:[^\s/@\"'$]+@"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
 )
 _FORM = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(f"({pattern})" for _, pattern in _FORMS) + ")")

@@ -1,6 +1,6 @@
 """Did you mean ...?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _LEAST_LIKENESS = 0.6  # of difflib's ratio, 0 to 1
 
@@ -12,6 +12,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_plain = {_plain(candidate): candidate for candidate in sorted(known, reverse=True)}
     found = get_close_matches(_plain(word), by_plain, n=1, cutoff=_LEAST_LIKENESS)
     return by_plain[found[0]] if found else None
+
+
+def nearest_choice(word: str, choices: Sequence[str]) -> str | None:
+    """The first choice that goes on from the word, as `bf16-mixed` does, else the nearest one."""
+    longer = (choice for choice in choices if choice.startswith(f"{word}-"))
+    return next(longer, None) or nearest(word, choices)
 
 
 def is_respelling(word: str, known: str) -> bool:

@@ -180,3 +180,28 @@ def test_a_long_value_is_shortened_in_the_message() -> None:
     found = _only(spec(training=f'training: {{max_steps: "{"9" * 5000}"}}'))
 
     assert len(found.message) < 200
+
+
+@pytest.mark.parametrize("value", [2**31, 10**30])
+def test_a_number_beyond_the_largest_is_told_the_largest(value: int) -> None:
+    found = _only(spec(training=f"training: {{max_steps: {value}}}"))
+
+    assert (found.code, found.help) == ("SP0104", (f"the largest number here is {2**31 - 1}",))
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan"])
+def test_a_number_that_is_not_finite_is_told_so(value: str) -> None:
+    found = _only(spec(training=f"training: {{max_steps: 3, gradient_clip_val: {value}}}"))
+
+    assert (found.code, found.help) == ("SP0104", ("neither `.inf` nor `.nan` is a value here",))
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("16", "16-mixed"), ("32", "32-true"), ("bf16", "bf16-mixed")]
+)
+def test_the_short_words_for_a_precision_lead_to_the_whole_ones(value: str, meant: str) -> None:
+    found = _only(spec(training=f"training: {{max_steps: 3, precision: {value}}}"))
+
+    assert found.help[0] == f"did you mean `{meant}`?"
+    assert found.fix is not None
+    assert (found.fix.confidence.value, found.fix.edits[0].replacement) == ("guess", meant)

@@ -369,3 +369,10 @@ def test_an_interval_of_validations_that_never_come_is_refused(world_folder: Pat
     assert seen(_found(spec(training=every), world_folder)) == [("SP0242", "val_check_interval")]
     text = spec(training=every, tasks=task("answer_field: mood", validated))
     assert _found(text, world_folder) == []
+
+
+def test_the_default_of_a_misspelt_field_is_not_judged(world_folder: Path) -> None:
+    """8 devices that share each layer are one replica: no batch size is at fault."""
+    text = spec("parallelism: {devices: 8, tensor_parallel_size: 8}\n")
+
+    assert [code for code, _ in seen(check(text, world_folder).diagnostics)] == ["SP0101"]

@@ -48,6 +48,7 @@ def test_the_commands_and_their_options_are_these() -> None:
         "predict": sorted([*common, "--output", "--task"]),
         "doctor": ["--color", "--output-format", "--runs", "-o"],
         "lock": ["--all-weights", "--color", "--set"],
+        "plan": ["--color", "--gpu", "--no-data", "--output-format", "--set", "-o"],
         "fmt": ["--check", "--color", "--diff"],
         "diff": ["--color", "--output-format", "--scripts", "--set", "-o"],
         "test": [
@@ -234,3 +235,29 @@ def test_validating_a_spec_without_its_data_loads_no_template_engine_and_no_toke
     )
 
     assert done.returncode == 0, done.stderr.decode()[-500:]
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [
+        ("validate spec.yaml --no-data -o json", ">&-", 0),
+        ("validate spec.yaml --no-data", "<&- >&- 2>&-", 0),
+        ("validate -", "<&-", 1),
+        ("fmt -", "<&-", 1),
+    ],
+)
+def test_a_closed_stream_is_no_bug(folder: Path, words: str, closed: str, code: int) -> None:
+    """As daemons and `<&-` leave it: Python has no stream there at all."""
+    line = f'"$0" -m softprompt_compiler {words} {closed}'
+    ended = subprocess.run(
+        ["bash", "-c", line, sys.executable], capture_output=True, check=False, cwd=folder
+    )
+
+    assert ended.returncode == code
+    assert b"SP0901" not in ended.stderr
+
+
+def test_the_list_of_commands_says_each_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = call(capsys, "-h").out.partition("Commands:")[2].split("\n")
+
+    assert [line for line in lines if line.endswith("...")] == []

@@ -97,3 +97,10 @@ def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_schema_of_reports_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(call(capsys, "schema", "--report").out) == report_schema()
     assert json.loads(call(capsys, "schema").out) == json_schema()
+
+
+def test_another_librarys_key_leads_to_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = call(capsys, "explain", "num_virtual_tokens")
+
+    assert outcome.code == 2
+    assert "PEFT calls this `num_virtual_tokens`; here it is `tasks.NAME" in outcome.err

@@ -266,3 +266,24 @@ def test_a_fix_of_another_text_is_not_applied(world_folder: Path) -> None:
 
     assert any(_is_sure(each) for each in found)
     assert fix(source, [lambda text: check_spec(text, setting, world).diagnostics]).fixed == ()
+
+
+def test_a_spec_of_compact_json_stays_one(world_folder: Path) -> None:
+    """Without its quotes `"max-seq-length":64` would be one word to YAML."""
+    sound = value(spec())
+    text = json.dumps(sound, separators=(",", ":"))
+    wrong = text.replace('"max_seq_length"', '"max-seq-length"').replace(
+        '"answer_field"', '"Answer-Field"'
+    )
+
+    assert text != wrong
+    assert fixed_text(wrong, world_folder) == text
+
+
+def test_a_comment_right_behind_a_quote_does_not_become_part_of_the_value(
+    world_folder: Path,
+) -> None:
+    wrong = spec(training="training:\n  max_steps: '100'# as before")
+
+    assert value(fixed_text(wrong, world_folder))["training"] == {"max_steps": 100}
+    assert "max_steps: 100 # as before" in fixed_text(wrong, world_folder)

@@ -33,5 +33,15 @@ def test_a_foreign_key_is_told_wherever_it_stands(world_folder: Path) -> None:
         assert told.fix is None
 
 
+@pytest.mark.parametrize(
+    ("option", "ours"), [("time", "launch.slurm.time_limit"), ("nodes", "parallelism.num_nodes")]
+)
+def test_an_option_of_sbatch_leads_to_its_key(option: str, ours: str, world_folder: Path) -> None:
+    text = spec(f"launch: {{target: slurm, slurm: {{{option}: 60}}}}\n")
+    (told,) = [e for e in check(text, world_folder).diagnostics if e.code == "SP0101"]
+
+    assert told.help == (f"Slurm calls this `{option}`; here it is `{ours}`",)
+
+
 def test_a_key_of_nobody_is_left_to_did_you_mean() -> None:
     assert help_for("max_epoch") is None

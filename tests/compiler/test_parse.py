@@ -272,3 +272,14 @@ def test_a_mapping_is_iterated_in_the_order_of_the_text() -> None:
 
     assert isinstance(root, MappingNode)
     assert list(root) == ["b", "a"]
+
+
+def test_a_decimal_comma_is_told_from_a_key_and_never_quoted() -> None:
+    result = parsed("training: {optim: {lr: 1,5e-3}}")
+    (found,) = result.diagnostics
+
+    assert (found.code, found.help) == ("SP0014", ("write `.` in place of the `,` in a number",))
+    assert found.fix is not None
+    assert (found.fix.confidence.value, found.fix.edits[0].span.text) == ("guess", ",")
+    (spaced,) = parsed("a: {b: 1, 5: x}").diagnostics
+    assert spaced.help == ("write '5'",)

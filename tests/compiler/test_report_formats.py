@@ -354,6 +354,12 @@ def test_what_github_unescapes_is_what_we_said() -> None:
     assert command.endswith("::the spec is empty%0Anote: 100 %25, a:b%0Ahelp: two\n")
 
 
+def test_no_name_of_a_file_moves_the_cursor_of_who_reads_githubs_commands() -> None:
+    command = github.render([one("x", at(0, 1), "\x1b[31m\n.yaml")])
+
+    assert command.startswith("::error file=\u241b[31m%0A.yaml,line=1,")
+
+
 @pytest.mark.parametrize("severity", list(Severity))
 def test_a_span_of_a_setting_has_no_file_on_github(severity: Severity) -> None:
     source = SourceFile(name="--set", text="a=1", kind=SourceKind.SETTING)

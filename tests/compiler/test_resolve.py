@@ -55,6 +55,13 @@ def test_a_folder_is_no_file(folder: Path) -> None:
     assert found.help == ("it is a folder; name its files: `data/*.jsonl`",)
 
 
+def test_a_url_is_no_file(folder: Path) -> None:
+    (found,) = check(_data("https://host/train.jsonl"), folder).diagnostics
+
+    assert found.code == "SP0302"
+    assert found.help == ("rows are read from files: download it, and write its path",)
+
+
 def test_a_path_with_a_variable_is_filled_in_from_the_environment(folder: Path) -> None:
     text = _data("${ROWS}/train.jsonl")
 

@@ -117,3 +117,12 @@ def test_json_stays_json(world_folder: Path) -> None:
     found = list(check(spec(f"# {TOKENS[0]}\n"), world_folder).diagnostics)
 
     assert json.loads("".join(json_form.render([Report.of("spec.yaml", found)])))
+
+
+def test_a_password_in_a_url_is_a_secret_and_a_variable_in_one_is_not(world_folder: Path) -> None:
+    line = "launch: {environment: {PROXY: 'https://user:hunter2@host:80/a'}}\n"
+    (found,) = check(spec(line), world_folder).diagnostics
+
+    assert (found.code, found.span.text) == ("SP0131", "https://user:hunter2@")
+    assert not any("hunter2" in output for output in _outputs([found]))
+    assert not list(secrets_in("https://user:${WORD}@host/ and http://host:80/a@b, s3://a/b:c"))

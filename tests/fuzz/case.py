@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from xml.etree import ElementTree
 
 from softprompt_compiler.decode import decode
 from softprompt_compiler.diagnostic import Diagnostic, Severity, has_errors
 from softprompt_compiler.fixing import fix
 from softprompt_compiler.pipeline import check_spec, compile_spec
-from softprompt_compiler.render import github, human
+from softprompt_compiler.render import github, gitlab, human, junit, sarif
 from softprompt_compiler.render import json as json_renderer
 from softprompt_compiler.render.data_table import render as render_data
 from softprompt_compiler.render.report import Report
@@ -104,6 +105,9 @@ def _show(report: Report, source: SourceFile, *, thorough: bool) -> None:
         if report.data is not None:
             render_data(report.data, style)
     json.loads("".join(json_renderer.render([report])))
+    json.loads(sarif.render([report], Path.cwd()))
+    json.loads(gitlab.render([report], Path.cwd()))
+    ElementTree.fromstring(junit.render([report], strict=True))
     shown = github.render([report])
     assert all(line.startswith("::") for line in shown.splitlines()), "a broken annotation"
 

@@ -104,13 +104,20 @@ class Draft:
 
     def one_device(self) -> None:
         """Leave the layout to its default."""
+        self._on_any_device()
         self.drop("parallelism")
 
     def layout(self, **sizes: Any) -> None:
         """Replace the layout, and leave out an encoder that it might not divide."""
+        self._on_any_device()
         self.give(sizes, "parallelism")
         self.drop("prompt_learning", "encoder")
         self._lower_lr()
+
+    def _on_any_device(self) -> None:
+        """Leave out a launch section that was drawn for CPUs: it may not name the GPUs to rent."""
+        if self.spec.get("parallelism", {}).get("accelerator") == "cpu":
+            self.drop("launch")
 
     def learning(self, **section: Any) -> None:
         """Replace `prompt_learning`, and leave the learning rate to its default."""

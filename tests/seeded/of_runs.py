@@ -52,6 +52,7 @@ def early_stopping(draft: Draft) -> None:
 @seeded("SP0236")
 def precision_of_device(draft: Draft) -> None:
     draft.drop("launch")
+    draft.one_device()
     draft.give("cpu", "parallelism", "accelerator")
     draft.wrong("16-mixed", "training", "precision")
 

@@ -14,6 +14,7 @@ def main() -> None:
     The command is short: the collector would mostly look through modules as they are imported, and
     taking the interpreter down object by object takes longer than checking a spec.
     """
+    _open_closed_streams()
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     # No other package has a say in what a spec is, nor is searched for plugins at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -29,3 +30,14 @@ def main() -> None:
     except KeyboardInterrupt:  # while our own modules were being read
         code = 130
     os._exit(code)  # `run` has flushed the output
+
+
+def _open_closed_streams() -> None:
+    """Let a standard stream that the caller has closed (`<&-`) be empty, and take no output.
+
+    Python has None in its place; and the first file that we open would get its number, and what
+    children print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115

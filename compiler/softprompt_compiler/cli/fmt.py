@@ -50,10 +50,10 @@ def fmt(
     ] = False,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Put specs into the one layout: keys in order, two spaces a level.
+    """Put specs into the one layout.
 
-    Comments stay at their keys, and values and their quotes as they are. What would have to be
-    guessed about is left as it is, and said.
+    Keys in order, two spaces a level. Comments stay at their keys, and values and their quotes as
+    they are. What would have to be guessed about is left as it is, and said.
     """
     results = [_formatted(name) for name in dict.fromkeys(specs)]
     faulty = [each for each in results if each.text is None]

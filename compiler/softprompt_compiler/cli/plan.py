@@ -47,9 +47,10 @@ def plan(
     ] = PlanFormat.HUMAN,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Say what a run will take: steps, tokens, memory of each rank, traffic and time.
+    """Say what a run will take: steps, memory and time.
 
-    Nothing is run and no weight is read. docs/plan.md has the formulas, and how they are verified.
+    Tokens and the traffic between ranks too. Nothing is run and no weight is read. docs/plan.md has
+    the formulas, and how they are verified.
     """
     chosen = [*(settings or []), *([] if gpu is None else [f"parallelism.gpu={gpu}"])]
     forecast = _forecast(spec, chosen, color, read_data=not no_data)

@@ -65,9 +65,10 @@ def test(  # noqa: PLR0913, PLR0917 an argument an option
     ] = None,
     color: Color = ColorChoice.AUTO,
 ) -> None:
-    """Test a spec: its template on its rows, its compilation, and a training in miniature.
+    """Test a spec, for CI.
 
-    Of the base model only config and tokenizer are used. Runs and compiled folders are not touched.
+    Its template on its rows, its compilation, and a training in miniature. Of the base model only
+    config and tokenizer are used. Runs and compiled folders are not touched.
     """
     from softprompt_compiler.spec_test.harness import Harness, SpecUnderTest
 

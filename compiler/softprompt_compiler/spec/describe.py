@@ -7,6 +7,7 @@ import types
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -105,6 +106,15 @@ def _plural(shape: Shape) -> str:
         number = "whole numbers" if shape.type is int else "numbers"
         return (number + " " + _range_in_words(shape)).rstrip()
     return "texts" if shape.type is str else "mappings"
+
+
+def limit_unsaid(value: object, shape: Shape) -> tuple[str, ...]:
+    """The limit that `in_words` leaves out, if it is the one that a number is beyond."""
+    if isinstance(value, float) and not isfinite(value):
+        return ("neither `.inf` nor `.nan` is a value here",)
+    if isinstance(value, int) and value > LARGEST_COUNT and "at most" not in in_words(shape):
+        return (f"the largest number here is {LARGEST_COUNT}",)
+    return ()
 
 
 def _range_in_words(shape: Shape) -> str:
