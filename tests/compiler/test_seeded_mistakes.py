@@ -32,7 +32,6 @@ ELSEWHERE = {
     "SP0315": _MODEL_FILES,
     **dict.fromkeys((f"SP033{digit}" for digit in range(3, 10)), _MODEL_FILES),
     **dict.fromkeys((f"SP037{digit}" for digit in range(7)), "a lock, and not the spec, differs"),
-    "SP0360": "the model of generated specs fits into every GPU",
     "SP0380": _MODEL_FILES,
     "SP0381": _MODEL_FILES,
     "SP0901": "softprompt itself is at fault",

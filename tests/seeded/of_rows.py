@@ -1,4 +1,4 @@
-"""SP0290, SP0291, SP0340 to SP0358: mistakes in generated rows, and of the spec beside its rows."""
+"""SP0290, SP0291, SP0340 to SP0360: mistakes in generated rows, and of the spec beside its rows."""
 
 import json
 from typing import Any
@@ -163,6 +163,15 @@ def untrained_labels(draft: Draft) -> None:
     path = _task(draft, _rows(draft), metrics=["accuracy"])
     _ask(draft, [{"text": "zzz", "mood": "sad"}, {"text": "zz", "mood": "bored"}])
     draft.mark(*path, "data", "test")
+
+
+@seeded("SP0360")
+def does_not_fit(draft: Draft) -> None:
+    _task(draft, _rows(draft))
+    rows = draft.draw(st.integers(1, 4)) * 1_000_000
+    batch = {"max_steps": 10, "micro_batch_size": rows, "global_batch_size": rows}
+    draft.give(batch | {"optim": {"sched": {"warmup_steps": 0}}}, "training")
+    draft.wrong("T4-16GB", "parallelism", "gpu")
 
 
 @seeded("SP0290")
