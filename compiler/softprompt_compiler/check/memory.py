@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from softprompt_compiler.catalogue import world as rules
 from softprompt_compiler.check.places import stated
 from softprompt_compiler.diagnostic import Diagnostic
-from softprompt_compiler.gpus import GPUS
-from softprompt_compiler.memory.weights import num_values
 from softprompt_compiler.resolved import ResolvedSpec
 from softprompt_compiler.spec.parallelism import ParallelismSection
 from softprompt_plan.vocabulary import ModelDtype
@@ -17,7 +15,12 @@ _GIB = 1 << 30
 def check_weights_fit(resolved: ResolvedSpec) -> Iterator[Diagnostic]:
     """SP0360: whatever the rows are, the frozen weights have to be held."""
     layout, dtype = resolved.spec.parallelism, resolved.spec.model.dtype
-    gpu, shape = GPUS.get(layout.gpu or ""), resolved.model_facts.shape
+    if layout.gpu is None:
+        return
+    from softprompt_compiler.gpus import GPUS  # most specs name none
+    from softprompt_compiler.memory.weights import num_values
+
+    gpu, shape = GPUS.get(layout.gpu), resolved.model_facts.shape
     if gpu is None or shape is None:
         return
     values = num_values(
