@@ -32,7 +32,7 @@ def test_a_sound_spec_passes_every_check_and_nothing_is_left(tmp_path: Path) -> 
     done = subprocess.run(
         [sys.executable, "-m", "softprompt_compiler", *arguments],
         cwd=world,
-        env=environment(TMPDIR=str(temporary), SOFTPROMPT_RUNS=str(world / "runs")),
+        env=environment(TMPDIR=str(temporary), SOFTPROMPT_RUNS=str(world / "own_runs")),
         capture_output=True,
         text=True,
         timeout=_PATIENCE_SECONDS,
@@ -45,4 +45,4 @@ def test_a_sound_spec_passes_every_check_and_nothing_is_left(tmp_path: Path) -> 
     assert {check["status"] for check in checks} == {"passed"}
     after = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
     assert after == before
-    assert not os.path.exists(world / "runs")
+    assert not os.path.exists(world / "own_runs")
