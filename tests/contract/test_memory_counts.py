@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from softprompt_compiler.memory.batch import BatchShape, pack
 from softprompt_compiler.memory.learner import learner_size
 from softprompt_compiler.memory.model_shape import shape_of
-from softprompt_compiler.memory.weights import num_buffer_values, num_values
+from softprompt_compiler.memory.weights import num_rotary_values, num_scale_values, num_values
 from softprompt_plan.vocabulary import EncoderType
 from softprompt_runtime.packing import pack as pack_rows
 from softprompt_runtime.prompt_encoder import create_prompt_encoder
@@ -138,7 +138,8 @@ def test_weights_are_counted_exactly_as_transformers_makes_them(
     assert num_values(shape, num_blocks=shape.num_layers) == sum(
         parameter.numel() for parameter in model.parameters()
     )
-    assert num_buffer_values(shape) == sum(buffer.numel() for buffer in model.buffers())
+    found = num_rotary_values(shape) + num_scale_values(shape)
+    assert found == sum(buffer.numel() for buffer in model.buffers())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ are reckoned, and the larger one counts.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from softprompt_compiler.memory import blocks
+from softprompt_compiler.memory import blocks, norms
 from softprompt_compiler.memory.batch import PackedShape
 from softprompt_compiler.memory.block_sizes import BlockSizes
 from softprompt_compiler.memory.model_shape import ModelShape
@@ -86,6 +86,8 @@ def _moments(step: StepShape) -> Iterator[Peak]:
     else:
         terms = (*kept(step), *blocks.going_forward(step.block()))
         yield Peak(moment="the forward pass of the last block", terms=terms)
+        if step.shape.is_gated:
+            yield from _in_python_norms(step)
     if step.is_last:
         yield _at_loss(step)
 
@@ -153,10 +155,20 @@ def _in_attention(step: StepShape, num_others: int) -> Iterator[Peak]:
 
 
 def _in_norms(step: StepShape, num_full: int) -> Iterator[Peak]:
-    second, first = blocks.norm_moments(step.block())
+    second, first = norms.norm_moments(step.block())
     if num_full and step.mode is not ActivationsCheckpoint.SELECTIVE:
         yield _after(step, num_full - 1, second, "a norm of a block")
     yield _after(step, step.num_blocks - 1, first, "a norm of the last block")
+
+
+def _in_python_norms(step: StepShape) -> Iterator[Peak]:
+    sizes = step.block()
+    own = norms.python_norm_moment(sizes)
+    yield _after(step, step.num_blocks - 1, own, "a norm of a block")
+    if step.is_last:
+        last = term("input of the final norm", sizes.s, sizes.d, 4)
+        terms = (*kept(step), last, *norms.in_a_python_norm(sizes))
+        yield Peak(moment="the final norm", terms=terms)
 
 
 def _after(step: StepShape, num_others: int, own: tuple[Term, ...], moment: str) -> Peak:

@@ -23,7 +23,7 @@ _STEPWISE = frozenset({"gelu_new", "gelu_fast"})
 def saved(sizes: BlockSizes, mode: ActivationsCheckpoint) -> tuple[Term, ...]:
     """What a block keeps from its forward pass to its backward pass."""
     if mode is ActivationsCheckpoint.FULL:
-        return (_input(sizes),)
+        return (block_input(sizes),)
     if sizes.shape.is_lean:
         found = _lean(sizes, mode)
     elif mode is ActivationsCheckpoint.SELECTIVE:
@@ -92,7 +92,7 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     """
     r, h, g, e, b = sizes.r, sizes.h, sizes.g, sizes.e, sizes.b
     is_selective = mode is ActivationsCheckpoint.SELECTIVE
-    kept = [_input(sizes), term("gradient of the residual stream", sizes.s, sizes.d, sizes.w)]
+    kept = [block_input(sizes), term("gradient of the residual stream", sizes.s, sizes.d, sizes.w)]
     if is_selective:
         kept += _before_core(sizes)
         again = _core_again(sizes)
@@ -115,24 +115,6 @@ def attention_moments(sizes: BlockSizes, mode: ActivationsCheckpoint) -> list[tu
     return found
 
 
-def norm_moments(sizes: BlockSizes) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
-    """What a lean block holds in the backward pass of its second norm, and of its first one.
-
-    Norms are whole on each tensor-parallel rank, so that with many ranks they need most. They are
-    taken in float32: the gradient, the input, and their product.
-    """
-    copies = 2 if sizes.w[1] == 4 else 3
-    working = (
-        term("gradients in a norm", copies, sizes.s, sizes.d, 4),
-        term("gradients before and after it", 2, sizes.s, sizes.d, sizes.w),
-    )
-    second = term("input of the second norm", sizes.s, sizes.d, sizes.w)
-    return (
-        (_input(sizes), *core_of_attention(sizes), second, *working),
-        (_input(sizes), *working),
-    )
-
-
 def _core_again(sizes: BlockSizes) -> Iterator[Term]:
     """The core of attention beside the queries, keys and values that it starts from."""
     r, g, e, b = sizes.r, sizes.g, sizes.e, sizes.b
@@ -144,14 +126,15 @@ def _core_again(sizes: BlockSizes) -> Iterator[Term]:
     yield from _attended(sizes)
 
 
-def _input(sizes: BlockSizes) -> Term:
+def block_input(sizes: BlockSizes) -> Term:
+    """What goes into a block: the residual stream."""
     return term("input", sizes.s, sizes.d, sizes.w)
 
 
 def _lean(sizes: BlockSizes, mode: ActivationsCheckpoint) -> Iterator[Term]:
     """The runtime's own trunk: Llama, Mistral, Qwen 2 and 3."""
     n, b = sizes.n, sizes.b
-    yield _input(sizes)
+    yield block_input(sizes)
     yield term("scale of the first norm", sizes.s, 4)
     if mode is ActivationsCheckpoint.SELECTIVE:
         yield from _before_core(sizes)
@@ -200,7 +183,7 @@ def _attended(sizes: BlockSizes) -> Iterator[Term]:
 def _gpt2(sizes: BlockSizes) -> Iterator[Term]:
     """transformers' GPT2Block."""
     r, b = sizes.r, sizes.b
-    yield _input(sizes)
+    yield block_input(sizes)
     yield term("input of the second norm", sizes.s, sizes.d, sizes.w)
     yield term("means and deviations of the norms", 4, sizes.s, 4)
     # queries and values are views of one product, which lives as long as they do
@@ -214,7 +197,7 @@ def _gpt2(sizes: BlockSizes) -> Iterator[Term]:
 def _gpt_neox(sizes: BlockSizes) -> Iterator[Term]:
     """transformers' GPTNeoXLayer."""
     r, h, e, b = sizes.r, sizes.h, sizes.e, sizes.b
-    yield _input(sizes)
+    yield block_input(sizes)
     if not sizes.shape.has_parallel_residual:
         yield term("input of the second norm", sizes.s, sizes.d, sizes.w)
     yield term("means and deviations of the norms", 4, sizes.s, 4)
@@ -233,7 +216,7 @@ def _gated(sizes: BlockSizes) -> Iterator[Term]:
     r, h, g, e, m = sizes.r, sizes.h, sizes.g, sizes.e, sizes.m
     norms = sizes.shape.num_block_norms
     if sizes.value_bytes == 4:  # no copy: the first one is the block's input
-        yield _input(sizes)
+        yield block_input(sizes)
         yield term("inputs of the later norms", norms - 1, sizes.s, sizes.d, 4)
     else:
         yield term("inputs of the norms", norms, sizes.s, sizes.d, 4)
@@ -262,7 +245,7 @@ def _activation(sizes: BlockSizes) -> Iterator[Term]:
 def _products(sizes: BlockSizes) -> Iterator[Term]:
     """Selective checkpointing of transformers' blocks: the input, and products with weights."""
     r, b = sizes.r, sizes.b
-    yield _input(sizes)
+    yield block_input(sizes)
     if sizes.shape.is_gated:
         yield term("queries before their rotation", r, sizes.h, sizes.e, b)
         yield term("keys before their rotation", r, sizes.g, sizes.e, b)

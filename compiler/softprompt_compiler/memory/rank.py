@@ -9,7 +9,7 @@ from softprompt_compiler.memory.generation import GenerationShape, generation, v
 from softprompt_compiler.memory.learner import kept_by_learner, learner_size
 from softprompt_compiler.memory.model_shape import ModelShape
 from softprompt_compiler.memory.term import Term, term, total
-from softprompt_compiler.memory.weights import num_buffer_values, num_values
+from softprompt_compiler.memory.weights import num_rotary_values, num_scale_values, num_values
 from softprompt_plan.plan import EncoderPlan
 from softprompt_plan.vocabulary import ActivationsCheckpoint
 
@@ -121,8 +121,10 @@ def _standing(training: Training, stage: int) -> Iterator[Term]:
         weight_shards=training.weight_shards,
     )
     yield term("frozen weights", ("W", frozen), ("b", training.value_bytes))
-    if buffers := num_buffer_values(shape):
-        yield term("tables of the base model", ("buffers", buffers), 4)
+    if rotary := num_rotary_values(shape):
+        yield term("tables of the base model", ("buffers", rotary), 4)
+    if scales := num_scale_values(shape):
+        yield term("scale of the embeddings", scales, ("b", training.value_bytes))
     ranks = training.tensor_parallel
     learner = learner_size(training.encoder, shape.width, training.num_virtual, ranks)
     trained = ("T", learner.trainable)

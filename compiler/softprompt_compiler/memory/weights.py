@@ -93,14 +93,16 @@ def num_matrix_values(shape: ModelShape, tensor_parallel: int) -> int:
     return sum(each.size_at(tensor_parallel) for each in matrices)
 
 
-def num_buffer_values(shape: ModelShape) -> int:
-    """Float32 values that the model keeps besides its weights.
-
-    Of each kind of rotary position two copies of its frequencies, half a head's; Gemma's scale of
-    its embeddings.
+def num_rotary_values(shape: ModelShape) -> int:
+    """Float32 values of the tables of rotary positions: of each kind two copies of its frequencies,
+    half a head's.
     """
-    frequencies = shape.num_rotary_kinds * 2 * -(-shape.rotary_dim // 2)
-    return frequencies + int(shape.family.startswith("gemma"))
+    return shape.num_rotary_kinds * 2 * -(-shape.rotary_dim // 2)
+
+
+def num_scale_values(shape: ModelShape) -> int:
+    """Values, of the weights' type, that embeddings are multiplied with: Gemma has one."""
+    return int(shape.family.startswith("gemma"))
 
 
 def _gated_block(shape: ModelShape) -> Iterator[Weight]:
