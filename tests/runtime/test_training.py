@@ -390,8 +390,8 @@ def test_bf16_true_trains_float32_tables_in_front_of_bfloat16_weights(folder: Pa
     assert sum(found[-5:]) < sum(found[:5])
 
 
-def test_more_than_one_device_is_refused(folder: Path) -> None:
-    with pytest.raises(RunFailure, match="one process"):
+def test_fewer_processes_than_the_plan_asks_for_are_refused(folder: Path) -> None:
+    with pytest.raises(RunFailure, match="asks for 1 x 2 processes"):
         train(folder, sections={"parallelism": {"devices": 2}})
 
 
