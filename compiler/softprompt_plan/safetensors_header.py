@@ -5,7 +5,6 @@ shape and place against the bytes that are there. Format: safetensors' README, s
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -184,9 +183,3 @@ def _cut_off(path: Path, size: int, wanted: str) -> SafetensorsError:
 def _corrupt(path: Path, detail: str) -> SafetensorsError:
     whole = f"the file is damaged: {detail}"
     return SafetensorsError(path, SafetensorsFaultKind.CORRUPT, whole, _DOWNLOAD)
-
-
-def natural_order(name: str) -> tuple[tuple[int, str], ...]:
-    """A key that sorts `layers.2` before `layers.10`."""
-    parts = re.split(r"([0-9]{1,9})", name)
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 from softprompt_compiler.forecast.rows import TaskRows, TrainedRows
 from softprompt_compiler.gpus import Gpu
 from softprompt_compiler.memory.batch import BatchShape
 from softprompt_compiler.memory.generation import GenerationShape
 from softprompt_compiler.memory.model_shape import ModelShape
-from softprompt_compiler.memory.rank import RankMemory, Training, ranks_of
+from softprompt_compiler.memory.rank import Training, ranks_of
 from softprompt_plan.plan import Plan
 from softprompt_plan.stages import LayerShape, stage_layers
 from softprompt_plan.vocabulary import ModelDtype, Precision
@@ -75,6 +76,7 @@ def training_of(plan: Plan, shape: ModelShape, rows: TrainedRows) -> Training:
     return max((replace(found, batch=batch) for batch in batches), key=needed)
 
 
+@cache  # asked again for each kind of GPU
 def needed(training: Training) -> int:
     """Bytes of tensors on the rank that holds most."""
     return max(rank.num_bytes for rank in ranks_of(training))
@@ -123,11 +125,6 @@ def smallest_tensor_parallel(training: Training, gpu: Gpu, sizes: Sequence[int])
         if verdict_of(split, gpu, num_ranks=ranks) is not Verdict.NO:
             return size
     return None
-
-
-def worst_rank(training: Training) -> RankMemory:
-    """The rank that holds most."""
-    return max(ranks_of(training), key=lambda rank: rank.num_bytes)
 
 
 def _batch(rows: TaskRows, num_rows: int) -> BatchShape:
