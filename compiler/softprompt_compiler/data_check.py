@@ -4,7 +4,6 @@ Nothing is kept but counts, digests and packed faults: a few bytes a row. So dat
 memory.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -33,6 +32,7 @@ from softprompt_plan.example import RowEncoder, Tokenizer
 from softprompt_plan.mixing import visits_per_epoch
 from softprompt_plan.plan import Plan, TaskPlan
 from softprompt_plan.rows import Row
+from softprompt_plan.run_length import steps_of_run
 from softprompt_plan.split_encoding import record_of, row_encoder
 from softprompt_plan.vocabulary import Split, TooLongPolicy
 
@@ -54,8 +54,8 @@ def check_data(plan: Plan, resolved: ResolvedSpec, world: World) -> DataReport:
             found += _no_rows(resolved, split, log)
             found += split_diagnostics(resolved, task, split, train)
         if train is not None and not _is_kept(resolved, task):
-            num_trained += visits_per_epoch(_num_usable(train), task.weight)
-    num_steps = _num_steps(plan, num_trained)
+            num_trained += visits_per_epoch(train.num_usable, task.weight)
+    num_steps = steps_of_run(plan.training, num_trained)
     found += run_diagnostics(plan, resolved, num_steps)
     found += label_diagnostics(plan, resolved, splits)
     inits = () if tokenizer is None else init_reports(plan, tokenizer)
@@ -149,15 +149,9 @@ def _measure(
             log.add(task.name, split, unfit_finding(row, unfit, split))
 
 
-def _num_usable(split: SplitReport) -> int:
-    """Rows that a run can use."""
-    num_unfit = split.tokens.num_unfit if split.tokens else 0
-    return split.num_rows - split.num_faulty - num_unfit
-
-
 def _no_rows(resolved: ResolvedSpec, split: SplitReport, log: FindingLog) -> Iterator[Diagnostic]:
     """That there is nothing to use, where no fault of a row has said why."""
-    if _num_usable(split) == 0 and not log.has_any(split.task, split.split):
+    if split.num_usable == 0 and not log.has_any(split.task, split.split):
         place = resolved.place("tasks", split.task, "data", split.split.value)
         left = " that fit" if split.num_rows else ""
         yield rules.NO_ROWS.at(place, split=split.split.value, task=split.task, left=left)
@@ -186,11 +180,3 @@ def _limit(plan: Plan, resolved: ResolvedSpec, splits: Sequence[SplitReport]) ->
 def _is_kept(resolved: ResolvedSpec, task: TaskPlan) -> bool:
     restored = resolved.soft_prompts.get("restore_path")
     return restored is not None and task.name in restored.tasks
-
-
-def _num_steps(plan: Plan, num_rows: int) -> int:
-    """Of the whole run, `num_rows` being those of an epoch."""
-    training = plan.training
-    if training.max_steps is not None or not num_rows:
-        return training.max_steps or 0
-    return (training.max_epochs or 0) * math.ceil(num_rows / training.global_batch_size)

@@ -63,6 +63,12 @@ class SplitReport:
     num_with_slots: int
     tokens: TokenReport | None
 
+    @property
+    def num_usable(self) -> int:
+        """Rows that a run can use."""
+        num_unfit = self.tokens.num_unfit if self.tokens else 0
+        return self.num_rows - self.num_faulty - num_unfit
+
 
 @dataclass(frozen=True, kw_only=True)
 class LimitReport:

@@ -5,13 +5,14 @@ from typing import final
 
 from softprompt_plan.example import Example
 from softprompt_plan.plan import TaskPlan, TrainingPlan
+from softprompt_plan.run_length import steps_of_run, steps_per_epoch
 from softprompt_runtime.data_order import TaskRows, micro_batches, num_visits, rows_of_step
 from softprompt_runtime.data_share import num_for_all, silent
 from softprompt_runtime.examples import Examples
 from softprompt_runtime.packing import PackedBatch, pack
 from softprompt_runtime.parallel.axis import Axis
 from softprompt_runtime.row_numbers import RowNumbers
-from softprompt_runtime.schedule import steps_of_run, steps_per_epoch, validation_steps
+from softprompt_runtime.schedule import validation_steps
 from softprompt_runtime.train_step import GlobalBatch, pack_global_batch
 
 # Without a backward pass no activations are kept, so that more rows fit than in training.
@@ -41,7 +42,7 @@ class TrainingBatches:
         self._num_visits = num_visits(self._tasks)  # rows of an epoch
         self._training = training
         self._data = data
-        self.total_steps = steps_of_run(training, self._num_visits)
+        self.total_steps = steps_of_run(training, self._num_visits) if self._num_visits else 0
 
     def batch(self, step: int) -> GlobalBatch:
         """The global batch of a step, counted from 0. Made when asked for: packing is quick."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softprompt_plan.mixing import visits_per_epoch
-from softprompt_runtime.schedule import steps_per_epoch
+from softprompt_plan.run_length import steps_per_epoch
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 

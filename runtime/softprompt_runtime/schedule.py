@@ -6,6 +6,7 @@ The curves are those of NeMo 1.17's CosineAnnealing, which users of its configur
 import math
 
 from softprompt_plan.plan import OptimPlan, SchedulePlan, TrainingPlan
+from softprompt_plan.run_length import steps_per_epoch
 from softprompt_plan.vocabulary import ScheduleName
 
 
@@ -21,21 +22,6 @@ def learning_rate(optim: OptimPlan, step: int, total_steps: int) -> float:
     if sched.constant_steps:
         return _cosine_with_constant_end(optim.lr, sched, step, total_steps)
     return _cosine(optim.lr, sched, step, total_steps)
-
-
-def steps_per_epoch(num_rows: int, global_batch_size: int) -> int:
-    """Optimizer steps of an epoch of `num_rows` rows; the last may be a smaller batch."""
-    return math.ceil(num_rows / global_batch_size)
-
-
-def steps_of_run(training: TrainingPlan, num_rows: int) -> int:
-    """Optimizer steps of the whole run, `num_rows` being those of an epoch. 0 for 0 rows."""
-    if num_rows == 0:
-        return 0
-    if training.max_steps is not None:
-        return training.max_steps
-    assert training.max_epochs is not None, "a plan sets max_epochs or max_steps"
-    return training.max_epochs * steps_per_epoch(num_rows, training.global_batch_size)
 
 
 def validation_steps(training: TrainingPlan, num_rows: int) -> int:

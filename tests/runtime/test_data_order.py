@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from softprompt_plan.run_length import steps_per_epoch
 from softprompt_runtime.data_order import (
     TaskRows,
     epoch_order,
@@ -11,7 +12,6 @@ from softprompt_runtime.data_order import (
     num_visits,
     rows_of_step,
 )
-from softprompt_runtime.schedule import steps_per_epoch
 
 SIZES = st.integers(1, 60)
 WEIGHTS = st.sampled_from([0.01, 0.3, 0.5, 1.0, 1.5, 2.0, 7.25])

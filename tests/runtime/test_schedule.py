@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from softprompt_plan.plan import OptimPlan, SchedulePlan
+from softprompt_plan.run_length import steps_of_run
 from softprompt_plan.vocabulary import OptimizerName, ScheduleName
-from softprompt_runtime.schedule import learning_rate, steps_of_run, validation_steps
+from softprompt_runtime.schedule import learning_rate, validation_steps
 from tests.runtime.plans import tiny_plan
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "nemo" / "lr_schedule_cases.json"

@@ -1,10 +1,10 @@
 """Batches, steps and tokens of a run."""
 
-import math
 from dataclasses import dataclass
 
 from softprompt_compiler.forecast.rows import TrainedRows
 from softprompt_plan.plan import Plan
+from softprompt_plan.run_length import steps_of_run, steps_per_epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +49,8 @@ def batches_of(plan: Plan, rows: TrainedRows) -> Batches:
     training, replicas = plan.training, plan.parallelism.data_parallel_size
     accumulation = -(-training.global_batch_size // (training.micro_batch_size * replicas))
     visits = rows.visits or None
-    steps = None if visits is None else math.ceil(visits / training.global_batch_size)
-    epochs = training.max_epochs
-    total = training.max_steps
-    if total is None and steps is not None and epochs is not None:
-        total = steps * epochs
-    size, micro = (
-        training.global_batch_size,
-        min(training.micro_batch_size, training.global_batch_size),
-    )
+    size = training.global_batch_size
+    micro = min(training.micro_batch_size, size)
     leading = sum(task.num_leading * max(1, task.visits) for task in rows.tasks)
     leading_mean = leading / sum(max(1, task.visits) for task in rows.tasks)
     return Batches(
@@ -66,8 +59,8 @@ def batches_of(plan: Plan, rows: TrainedRows) -> Batches:
         accumulation=accumulation,
         data_parallel=replicas,
         rows_per_epoch=visits,
-        steps_per_epoch=steps,
-        total_steps=total,
+        steps_per_epoch=None if visits is None else steps_per_epoch(visits, size),
+        total_steps=training.max_steps if visits is None else steps_of_run(training, visits),
         tokens_per_step=size * rows.mean_length,
         padded_tokens_per_step=size * rows.padded_length(micro),
         shared_tokens_per_step=size * leading_mean * (micro - 1) / micro,

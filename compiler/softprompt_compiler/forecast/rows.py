@@ -98,13 +98,12 @@ def _task_rows(
 ) -> TaskRows:
     limit = plan.model.max_seq_length
     train, test = measured.get((task.name, Split.TRAIN)), measured.get((task.name, Split.TEST))
-    num_rows = 0 if train is None else train.num_rows - train.num_faulty
+    num_rows = 0 if train is None else train.num_usable
     if train is None or train.tokens is None or not train.tokens.whole.num_rows:
         lengths = Lengths(counts={limit: max(1, num_rows)})
         targets = limit - task.num_virtual_tokens
     else:
         lengths = _cut(train.tokens.whole, limit)
-        num_rows -= train.tokens.num_unfit
         targets = _num_targets(task, train, lengths.longest)
     asked = test.tokens.whole.longest if test is not None and test.tokens is not None else 0
     return TaskRows(
