@@ -14,7 +14,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from softprompt_compiler.bind import bind
-from softprompt_compiler.check.not_built import check_runnable
 from softprompt_compiler.check.rules import check
 from softprompt_compiler.diagnostic import Diagnostic, has_errors, in_source_order
 from softprompt_compiler.ignore_comments import may_ignore
@@ -117,7 +116,7 @@ def compile_spec(
     read_data: bool = False,
     lock: SourceFile | None = None,
 ) -> Compiled:
-    """The emitted files of a spec that the runtime can run.
+    """The emitted files of a spec.
 
     spec_folder: path from the folder of the emitted files to the spec's, with forward slashes.
     """
@@ -131,9 +130,6 @@ def compile_spec(
     )
     if checked.plan is None or checked.resolved is None:
         return told
-    if lacking := check_runnable(checked.resolved):
-        ordered = tuple(in_source_order([*checked.diagnostics, *lacking]))
-        return Compiled(files=None, plan=None, diagnostics=ordered, data=checked.data)
     from softprompt_compiler.emit import Origin, emit  # loads Jinja2
     from softprompt_compiler.manifest import manifest, manifest_json, text_digest
 

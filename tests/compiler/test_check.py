@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from softprompt_compiler.check import not_built
-from softprompt_compiler.check.not_built import Feature
 from softprompt_compiler.check.rules import SPEC_CHECKS, TASK_CHECKS
 from softprompt_compiler.diagnostic import Confidence, Diagnostic, Severity
 from tests.compiler.specs import check, codes, compiled, seen, spec, task
@@ -267,45 +265,23 @@ def test_what_is_not_built_is_refused_with_what_works(
     assert found[0].help
 
 
-_LAYOUTS = (
-    ("devices: 2", Feature.DEVICES, "2"),
-    ("num_nodes: 2}\nlaunch: {target: slurm", Feature.NODES, "2"),
-    ("devices: 2, tensor_model_parallel_size: 2", Feature.TENSOR_PARALLEL, "2"),
-    ("devices: 2, pipeline_model_parallel_size: 2", Feature.PIPELINE_PARALLEL, "2"),
-    (
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "devices: 2",
+        "num_nodes: 2}\nlaunch: {target: slurm",
+        "devices: 2, tensor_model_parallel_size: 2",
+        "devices: 2, pipeline_model_parallel_size: 2",
         "devices: 2, tensor_model_parallel_size: 2, sequence_parallel: true",
-        Feature.SEQUENCE_PARALLEL,
-        "true",
-    ),
-    ("activations_checkpoint: selective", Feature.SELECTIVE_CHECKPOINT, "selective"),
-    ("activations_checkpoint: full", Feature.FULL_CHECKPOINT, "full"),
+        "activations_checkpoint: selective",
+        "activations_checkpoint: full",
+    ],
 )
+def test_every_kind_of_layout_is_compiled(world_folder: Path, layout: str) -> None:
+    done = compiled(spec(f"parallelism: {{{layout}}}\n"), world_folder)
 
-
-def test_each_feature_that_the_runtime_may_lack_is_asked_for_by_a_spec() -> None:
-    assert {feature for _, feature, _ in _LAYOUTS} == set(Feature)
-
-
-@pytest.mark.parametrize(("layout", "feature", "token"), _LAYOUTS)
-def test_what_the_runtime_lacks_is_checked_but_not_compiled(
-    world_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    layout: str,
-    feature: Feature,
-    token: str,
-) -> None:
-    text = spec(f"parallelism: {{{layout}}}\n")
-
-    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset({feature}))
-    assert check(text, world_folder).diagnostics == ()
-    lacking = compiled(text, world_folder)
-    assert lacking.files is None
-    assert seen(lacking.diagnostics) == [("SP0108", token)]
-    assert lacking.diagnostics[0].help
-
-    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset(set(Feature) - {feature}))
-    others = compiled(text, world_folder).diagnostics
-    assert feature.value not in " ".join(each.message for each in others)
+    assert done.diagnostics == ()
+    assert done.files is not None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from softprompt_compiler import runtime_install
-from softprompt_compiler.check import not_built
 from softprompt_compiler.cli import launch
 from softprompt_compiler.cli.child import run_child
 from tests.compiler.command_line import SPEC, call, environment, work_in
@@ -299,10 +298,8 @@ def test_what_follows_a_training_on_several_devices_runs_on_them_too(
     command: tuple[str, ...],
     folder: Path,
     started: Started,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(not_built, "NOT_BUILT", frozenset())
     rows = ["data/test.jsonl"] if command == ("predict",) else []
     batch = ["--set=training.global_batch_size=2", "--set=training.micro_batch_size=1"]
     arguments = ["spec.yaml", *rows, *batch, "--set=launch.target=slurm"]
